@@ -1,0 +1,31 @@
+//! The database schema, one file per change, for PostgreSQL and SQLite alike.
+//!
+//! Constraints carry the rules that must hold whatever the program does: a ticket that is held
+//! or sold names its reservation, amounts are not negative, and a partial unique index lets a
+//! ticket be in one active reservation only.
+
+pub use sea_orm_migration::prelude::*;
+
+mod m20261121_000001_people;
+mod m20261121_000002_catalogue;
+mod m20261121_000003_reservations;
+mod m20261121_000004_payments;
+mod m20261121_000005_ledger;
+mod m20261121_000006_idempotency_keys;
+
+/// Every change, in order.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_people::Migration),
+            Box::new(m20261121_000002_catalogue::Migration),
+            Box::new(m20261121_000003_reservations::Migration),
+            Box::new(m20261121_000004_payments::Migration),
+            Box::new(m20261121_000005_ledger::Migration),
+            Box::new(m20261121_000006_idempotency_keys::Migration),
+        ]
+    }
+}

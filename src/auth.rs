@@ -1,0 +1,144 @@
+//! Who is calling: access tokens, and the security schemes that handlers take as arguments.
+//!
+//! Identity comes from the token alone. A handler that takes [`AdminOnly`] needs no check of its
+//! own: without the role it is never called.
+
+use chrono::TimeDelta;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use poem::Request;
+use poem_openapi::SecurityScheme;
+use poem_openapi::auth::Bearer;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::entity::user::Role;
+use crate::ids::UserId;
+use crate::problem::{Problem, Slug};
+use crate::state::App;
+
+/// Somebody with a valid access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub id: UserId,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// An access token from `POST /api/auth/login`, sent as `Authorization: Bearer <token>`.
+#[derive(SecurityScheme)]
+#[oai(
+    ty = "bearer",
+    rename = "access_token",
+    bearer_format = "JWT",
+    checker = "check_signed_in"
+)]
+pub struct SignedIn(pub Caller);
+
+/// An access token of an account with the role `admin`.
+#[derive(SecurityScheme)]
+#[oai(
+    ty = "bearer",
+    rename = "admin_access_token",
+    bearer_format = "JWT",
+    checker = "check_admin"
+)]
+pub struct AdminOnly(pub Caller);
+
+/// Signs an access token for an account.
+pub fn issue_token(app: &App, id: UserId, role: Role) -> Result<String, Problem> {
+    let now = app.clock.now();
+    let ttl = TimeDelta::seconds(app.config.access_token_ttl_secs.into());
+    let claims = Claims {
+        iss: ISSUER.to_owned(),
+        aud: AUDIENCE.to_owned(),
+        sub: id.0,
+        role: role_name(role).to_owned(),
+        iat: now.timestamp(),
+        exp: (now + ttl).timestamp(),
+    };
+    let key = EncodingKey::from_secret(&app.token_secret);
+    jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &key).map_err(Problem::internal)
+}
+
+/// The name of a role in tokens and answers.
+pub fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "customer",
+        Role::Staff => "staff",
+        Role::Admin => "admin",
+    }
+}
+
+const ISSUER: &str = "holdfast";
+const AUDIENCE: &str = "holdfast-api";
+// Fixed: a token cannot choose how it is checked (RFC 8725, section 3.1).
+const ALGORITHM: Algorithm = Algorithm::HS256;
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    role: String,
+    iat: i64,
+    exp: i64,
+}
+
+#[expect(
+    clippy::unused_async,
+    reason = "the security scheme macro awaits its checker"
+)]
+async fn check_signed_in(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
+    Ok(read_token(app_of(request), &bearer.token)?)
+}
+
+#[expect(
+    clippy::unused_async,
+    reason = "the security scheme macro awaits its checker"
+)]
+async fn check_admin(request: &Request, bearer: Bearer) -> poem::Result<Caller> {
+    let caller = read_token(app_of(request), &bearer.token)?;
+    if caller.role == Role::Admin {
+        return Ok(caller);
+    }
+    Err(Problem::new(Slug::Forbidden, "This takes the role admin.").into())
+}
+
+fn app_of(request: &Request) -> &App {
+    request
+        .data::<App>()
+        .expect("the server puts the application into every request")
+}
+
+fn read_token(app: &App, token: &str) -> Result<Caller, Problem> {
+    let mut validation = Validation::new(ALGORITHM);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    // The library reads the machine's clock; ours is compared below.
+    validation.validate_exp = false;
+    let key = DecodingKey::from_secret(&app.token_secret);
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+        .map_err(|_| unauthenticated("The access token is not valid."))?
+        .claims;
+    if claims.exp <= app.clock.now().timestamp() {
+        return Err(unauthenticated("The access token has expired."));
+    }
+    let role = role_named(&claims.role)
+        .ok_or_else(|| unauthenticated("The access token is not valid."))?;
+    Ok(Caller {
+        id: UserId(claims.sub),
+        role,
+    })
+}
+
+fn role_named(name: &str) -> Option<Role> {
+    [Role::Customer, Role::Staff, Role::Admin]
+        .into_iter()
+        .find(|role| role_name(*role) == name)
+}
+
+fn unauthenticated(detail: &str) -> Problem {
+    Problem::new(Slug::Unauthenticated, detail)
+}

@@ -1,0 +1,218 @@
+//! Request bodies: JSON that is read strictly, so that a mistake is named rather than ignored.
+//!
+//! `poem_openapi`'s own JSON payload does not say which field had the wrong type. Here serde
+//! reads the body first, with the path it was at when it failed, and then `poem_openapi` checks
+//! the bounds that the OpenAPI document states.
+
+use poem::http::StatusCode;
+use poem::{FromRequest, Request, RequestBody, Result};
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseFromJSON, Type};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::problem::{Problem, Slug};
+
+/// The largest body that is read, in bytes; Nginx is told the same.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// A JSON request body.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+impl<T: Type> Payload for Body<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn check_content_type(content_type: &str) -> bool {
+        let essence = content_type.split(';').next().unwrap_or_default();
+        essence.trim().eq_ignore_ascii_case(Self::CONTENT_TYPE)
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: ParseFromJSON + DeserializeOwned> ParsePayload for Body<T> {
+    const IS_REQUIRED: bool = true;
+
+    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+        let bytes = read(request, body).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+impl<'a, T: ParseFromJSON + DeserializeOwned> ApiExtractor<'a> for Body<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType {
+                content_type: Self::CONTENT_TYPE,
+                schema: Self::schema_ref(),
+            }],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        if request
+            .content_type()
+            .is_some_and(Self::check_content_type)
+        {
+            return <Self as ParsePayload>::from_request(request, body).await;
+        }
+        Err(Problem::new(
+            Slug::UnsupportedMediaType,
+            "Send the body as application/json.",
+        )
+        .into())
+    }
+}
+
+async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
+    let body = <poem::Body as FromRequest>::from_request(request, body).await?;
+    body.into_bytes_limit(MAX_BYTES)
+        .await
+        .map(Vec::from)
+        .map_err(|err| {
+            let err = poem::Error::from(err);
+            if err.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                too_large().into()
+            } else {
+                Problem::invalid("body", "could not be read").into()
+            }
+        })
+}
+
+/// The body is larger than [`MAX_BYTES`].
+pub fn too_large() -> Problem {
+    Problem::new(
+        Slug::BodyTooLarge,
+        format!("The body may have at most {MAX_BYTES} bytes."),
+    )
+}
+
+fn parse<T: ParseFromJSON + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize::<_, T>(&mut reader).map_err(|err| shape_problem(&err))?;
+    reader
+        .end()
+        .map_err(|_| Problem::invalid("body", "has something after the JSON value"))?;
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|err| Problem::invalid("body", err.to_string()))?;
+    if let Some(field) = field_with_nul(&value, "") {
+        return Err(Problem::invalid(&field, "must not contain U+0000"));
+    }
+    T::parse_from_json(Some(value)).map_err(|err| bounds_problem(err.message()))
+}
+
+/// PostgreSQL cannot store U+0000 in a text, so it is nobody's name.
+fn field_with_nul(value: &Value, path: &str) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(|| path.to_owned()),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(i, item)| field_with_nul(item, &format!("{path}[{i}]"))),
+        Value::Object(members) => members.iter().find_map(|(name, member)| {
+            let separator = if path.is_empty() { "" } else { "." };
+            field_with_nul(member, &format!("{path}{separator}{name}"))
+        }),
+        _ => None,
+    }
+}
+
+/// The JSON is malformed, or a field is missing, unknown or of the wrong type.
+fn shape_problem(err: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let message = err.inner().to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let path = match err.path().to_string() {
+        path if path == "." || path == "?" => None,
+        path => Some(path),
+    };
+    let names_field = message.starts_with("missing field") || message.starts_with("unknown field");
+    let field = match (path, quoted(message).filter(|_| names_field)) {
+        (Some(path), Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => {
+            format!("{path}.{name}")
+        }
+        (Some(path), _) => path,
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => "body".to_owned(),
+    };
+    Problem::invalid(&field, message)
+}
+
+/// A value is outside what the OpenAPI document allows.
+fn bounds_problem(message: &str) -> Problem {
+    let message = message.split(" (occurred while").next().unwrap_or(message);
+    Problem::invalid(quoted(message).unwrap_or("body"), message)
+}
+
+fn quoted(message: &str) -> Option<&str> {
+    message.split('`').nth(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Money;
+
+    fn field_of(json: &str) -> String {
+        let problem = parse::<Money>(json.as_bytes()).unwrap_err();
+        assert_eq!(problem.slug(), Slug::ValidationFailed);
+        problem.document()["errors"][0]["field"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    #[test]
+    fn what_is_off_is_named() {
+        for (json, field) in [
+            (r#"{"amount": 1}"#, "currency"),
+            (r#"{"amount": "1", "currency": "EUR"}"#, "amount"),
+            (r#"{"amount": 1.5, "currency": "EUR"}"#, "amount"),
+            (r#"{"amount": 99999999999999999999, "currency": "EUR"}"#, "amount"),
+            (r#"{"amount": -1, "currency": "EUR"}"#, "amount"),
+            (r#"{"amount": 1, "currency": "euro"}"#, "currency"),
+            (r#"{"amount": 1, "currency": "EUR", "tip": 1}"#, "tip"),
+            (r#"{"amount": 1, "currency": "EUR"} x"#, "body"),
+            (r#"{"amount": 1, "currency": "E\u0000R"}"#, "currency"),
+            ("", "body"),
+            ("[]", "body"),
+            ("{", "body"),
+        ] {
+            assert_eq!(field_of(json), field, "{json}");
+        }
+        assert_eq!(
+            parse::<Money>(b"{\"amount\": 1, \"currency\": \"\xff\"}")
+                .unwrap_err()
+                .slug(),
+            Slug::ValidationFailed
+        );
+    }
+
+    #[test]
+    fn a_correct_body_is_read() {
+        let money = parse::<Money>(br#"{"amount": 4500, "currency": "EUR"}"#).unwrap();
+        assert_eq!(money, Money::new(4500, "EUR"));
+    }
+}

@@ -1,0 +1,682 @@
+//! Calls about venues, events and tickets.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::{Deserialize, Serialize};
+
+use super::seat_map::{draw, entity_tag};
+use super::views::{
+    Availability, Event, SeatMap, Seated, Seating, Standing, Ticket, Venue, zones_with_counts,
+};
+use super::{
+    CatalogError, MAX_TICKETS, NewEvent, NewSeating, NewVenue, NewZone, create_event, create_venue,
+    publish_event, store,
+};
+use crate::auth::AdminOnly;
+use crate::body::Body;
+use crate::entity::{event, venue};
+use crate::idempotency::{Key, commit_once};
+use crate::ids::{EventId, TicketId, VenueId, ZoneId};
+use crate::money::Money;
+use crate::page::{self, Cursor};
+use crate::problem::{
+    PUBLIC, Problem, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug,
+};
+use crate::state::App;
+use crate::tags::Tags;
+
+/// The calls about the catalogue.
+pub struct CatalogApi {
+    /// The application.
+    pub app: App,
+}
+
+/// A venue to be made.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct VenueDraft {
+    /// For display.
+    #[oai(validator(min_length = "1", max_length = "200"))]
+    name: String,
+    /// Street and number.
+    #[oai(validator(max_length = "300"))]
+    address: Option<String>,
+    /// City.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    city: String,
+    /// ISO 3166-1 alpha-2, as in `DE`.
+    #[oai(validator(pattern = "^[A-Z]{2}$"))]
+    country: String,
+    /// IANA name, as in `Europe/Berlin`.
+    #[oai(validator(max_length = "64"))]
+    time_zone: String,
+}
+
+/// An event to be made, with its zones; it starts as a draft.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct EventDraft {
+    /// Where it takes place.
+    venue_id: i64,
+    /// For display.
+    #[oai(validator(min_length = "1", max_length = "200"))]
+    title: String,
+    /// Plain text.
+    #[oai(validator(max_length = "10000"))]
+    description: Option<String>,
+    /// As in `concert`.
+    #[oai(validator(min_length = "1", max_length = "50"))]
+    category: Option<String>,
+    /// When it starts.
+    starts_at: DateTime<Utc>,
+    /// When it ends.
+    ends_at: Option<DateTime<Utc>>,
+    /// When the sale opens; at once where absent.
+    sales_open_at: Option<DateTime<Utc>>,
+    /// When the sale closes; when the event starts, where absent.
+    sales_close_at: Option<DateTime<Utc>>,
+    /// At least one zone, all priced in the same currency; a million tickets at the most.
+    #[oai(validator(min_items = "1", max_items = "200"))]
+    zones: Vec<ZoneDraft>,
+}
+
+/// A zone to be made.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields)]
+pub struct ZoneDraft {
+    /// For display.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    name: String,
+    /// The price of one ticket.
+    price: Money,
+    /// What it offers.
+    #[oai(validator(max_length = "500"))]
+    benefits: Option<String>,
+    /// Rows of seats, or places.
+    seating: Seating,
+}
+
+/// A page of venues.
+#[derive(Debug, Object)]
+pub struct VenueList {
+    /// The venues.
+    items: Vec<Venue>,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// A page of events.
+#[derive(Debug, Object)]
+pub struct EventList {
+    /// The events, without their zones.
+    items: Vec<Event>,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// The venue was made.
+#[derive(ApiResponse)]
+pub enum VenueCreated {
+    /// The venue as it was made.
+    #[oai(status = 201)]
+    Created(
+        Json<Venue>,
+        /// Where it is.
+        #[oai(header = "Location")]
+        String,
+        /// Present and `true` when this is the kept answer of an earlier request with the same key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// The event was made.
+#[derive(ApiResponse)]
+pub enum EventCreated {
+    /// The event as it was made.
+    #[oai(status = 201)]
+    Created(
+        Json<Event>,
+        /// Where it will be once it is published.
+        #[oai(header = "Location")]
+        String,
+        /// Present and `true` when this is the kept answer of an earlier request with the same key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// The event is on sale.
+#[derive(ApiResponse)]
+pub enum EventPublished {
+    /// The event as it is now.
+    #[oai(status = 200)]
+    Published(
+        Json<Event>,
+        /// Present and `true` when this is the kept answer of an earlier request with the same key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// The seats as they are, or that they are as the caller knows them.
+#[derive(ApiResponse)]
+pub enum SeatMapAnswer {
+    /// The seats.
+    #[oai(status = 200)]
+    Seats(
+        Json<SeatMap>,
+        /// Changes exactly when a seat does.
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// Nothing has changed since the `ETag` in `If-None-Match`.
+    #[oai(status = 304)]
+    Unchanged(
+        /// As the caller knows it.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// What reading a list can be refused for.
+pub struct ListProblems;
+
+impl Problems for ListProblems {
+    fn slugs() -> Vec<Slug> {
+        PUBLIC.to_vec()
+    }
+}
+
+/// What reading one thing can be refused for.
+pub struct ReadProblems;
+
+impl Problems for ReadProblems {
+    fn slugs() -> Vec<Slug> {
+        [PUBLIC, &[Slug::NotFound]].concat()
+    }
+}
+
+/// What making something can be refused for.
+pub struct CreateProblems;
+
+impl Problems for CreateProblems {
+    fn slugs() -> Vec<Slug> {
+        [
+            SIGNED_IN_WITH_BODY,
+            &[
+                Slug::Forbidden,
+                Slug::IdempotencyKeyReused,
+                Slug::IdempotencyKeyInFlight,
+            ],
+        ]
+        .concat()
+    }
+}
+
+/// What publishing can be refused for.
+pub struct PublishProblems;
+
+impl Problems for PublishProblems {
+    fn slugs() -> Vec<Slug> {
+        [
+            SIGNED_IN,
+            &[
+                Slug::Forbidden,
+                Slug::NotFound,
+                Slug::InvalidTransition,
+                Slug::IdempotencyKeyReused,
+                Slug::IdempotencyKeyInFlight,
+            ],
+        ]
+        .concat()
+    }
+}
+
+#[OpenApi(prefix_path = "/api", tag = "Tags::Catalogue")]
+impl CatalogApi {
+    /// List venues
+    ///
+    /// In the order in which they were made.
+    #[oai(path = "/venues", method = "get", operation_id = "list_venues")]
+    async fn list_venues(
+        &self,
+        /// How many at the most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u64>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<VenueList>, Refused<ListProblems>> {
+        let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
+        let venues = store::venues(&self.app.db, read_cursor(cursor.0)?, limit).await?;
+        let (venues, next) = page::cut(venues, limit, |venue| Cursor {
+            at: venue.created_at,
+            id: venue.id,
+        });
+        Ok(Json(VenueList {
+            items: venues.into_iter().map(Into::into).collect(),
+            next,
+        }))
+    }
+
+    /// Read a venue
+    #[oai(path = "/venues/:venue_id", method = "get", operation_id = "get_venue")]
+    async fn get_venue(
+        &self,
+        /// The venue.
+        venue_id: Path<i64>,
+    ) -> Result<Json<Venue>, Refused<ReadProblems>> {
+        let venue = store::venue(self.app.db.reader(), VenueId(venue_id.0))
+            .await?
+            .ok_or_else(|| Problem::not_found("venue"))?;
+        Ok(Json(venue.into()))
+    }
+
+    /// Make a venue
+    #[oai(path = "/venues", method = "post", operation_id = "create_venue")]
+    async fn create_venue(
+        &self,
+        admin: AdminOnly,
+        /// Makes it safe to ask twice: the same key and body gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: Body<VenueDraft>,
+    ) -> Result<VenueCreated, Refused<CreateProblems>> {
+        let key = Key::read(key.0, admin.0.id, "create_venue", &body.0)?;
+        let new = NewVenue::try_from(body.0)?;
+        let venue = commit_once(&self.app, key, move |tx, now| {
+            Box::pin(async move {
+                let venue = create_venue(tx, now, new).await?;
+                Ok::<Venue, CatalogError>(venue.into())
+            })
+        })
+        .await?;
+        let location = format!("/api/venues/{}", venue.value.id);
+        Ok(VenueCreated::Created(
+            Json(venue.value),
+            location,
+            replayed(venue.replayed),
+        ))
+    }
+
+    /// List events
+    ///
+    /// What is published, by start.
+    #[oai(path = "/events", method = "get", operation_id = "list_events")]
+    async fn list_events(
+        &self,
+        /// How many at the most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u64>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<EventList>, Refused<ListProblems>> {
+        let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
+        let events = store::published_events(&self.app.db, read_cursor(cursor.0)?, limit).await?;
+        let (events, next) = page::cut(events, limit, |(event, _)| Cursor {
+            at: event.starts_at,
+            id: event.id,
+        });
+        let items = events
+            .into_iter()
+            .map(at_venue)
+            .collect::<Result<_, Problem>>()?;
+        Ok(Json(EventList { items, next }))
+    }
+
+    /// Read an event
+    ///
+    /// With its venue, zones and how they stand.
+    #[oai(path = "/events/:event_id", method = "get", operation_id = "get_event")]
+    async fn get_event(
+        &self,
+        /// The event.
+        event_id: Path<i64>,
+    ) -> Result<Json<Event>, Refused<ReadProblems>> {
+        let (event, venue) = self.published(event_id.0).await?;
+        let currency = event.currency.clone();
+        let mut view = at_venue((event, Some(venue)))?;
+        view.zones = Some(self.zones(event_id.0, &currency).await?);
+        Ok(Json(view))
+    }
+
+    /// Make an event
+    ///
+    /// With its zones and all their tickets. It is a draft until it is published.
+    #[oai(path = "/events", method = "post", operation_id = "create_event")]
+    async fn create_event(
+        &self,
+        admin: AdminOnly,
+        /// Makes it safe to ask twice: the same key and body gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: Body<EventDraft>,
+    ) -> Result<EventCreated, Refused<CreateProblems>> {
+        let key = Key::read(key.0, admin.0.id, "create_event", &body.0)?;
+        let new = NewEvent::try_from(body.0)?;
+        let event = commit_once(&self.app, key, move |tx, now| {
+            Box::pin(async move {
+                let event = create_event(tx, now, new).await?;
+                whole_event(tx, event).await
+            })
+        })
+        .await?;
+        let location = format!("/api/events/{}", event.value.id);
+        Ok(EventCreated::Created(
+            Json(event.value),
+            location,
+            replayed(event.replayed),
+        ))
+    }
+
+    /// Publish an event
+    ///
+    /// From now on the public sees it, and its tickets are on sale within its sale window.
+    #[oai(
+        path = "/events/:event_id/publish",
+        method = "post",
+        operation_id = "publish_event"
+    )]
+    async fn publish_event(
+        &self,
+        admin: AdminOnly,
+        /// The event.
+        event_id: Path<i64>,
+        /// Makes it safe to ask twice: the same key gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<EventPublished, Refused<PublishProblems>> {
+        let id = EventId(event_id.0);
+        let key = Key::read(key.0, admin.0.id, "publish_event", &id)?;
+        let event = commit_once(&self.app, key, move |tx, _now| {
+            Box::pin(async move {
+                let event = publish_event(tx, id).await?;
+                whole_event(tx, event).await
+            })
+        })
+        .await?;
+        Ok(EventPublished::Published(
+            Json(event.value),
+            replayed(event.replayed),
+        ))
+    }
+
+    /// How an event stands
+    ///
+    /// For each zone, how many tickets are in each state.
+    #[oai(
+        path = "/events/:event_id/availability",
+        method = "get",
+        operation_id = "get_availability"
+    )]
+    async fn get_availability(
+        &self,
+        /// The event.
+        event_id: Path<i64>,
+    ) -> Result<Json<Availability>, Refused<ReadProblems>> {
+        let (event, _) = self.published(event_id.0).await?;
+        let zones = self.zones(event_id.0, &event.currency).await?;
+        Ok(Json(Availability { zones }))
+    }
+
+    /// Seat map
+    ///
+    /// Every seat with its ticket and state, in a compact form.
+    #[oai(
+        path = "/events/:event_id/seats",
+        method = "get",
+        operation_id = "get_seats"
+    )]
+    async fn get_seats(
+        &self,
+        /// The event.
+        event_id: Path<i64>,
+        /// One zone only.
+        zone_id: Query<Option<i64>>,
+        /// The `ETag` of the map that the caller has.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<String>>,
+    ) -> Result<SeatMapAnswer, Refused<ReadProblems>> {
+        let (event, _) = self.published(event_id.0).await?;
+        let event_id = EventId(event.id);
+        let mut zones = store::zones(self.app.db.reader(), event_id).await?;
+        if let Some(wanted) = zone_id.0 {
+            zones.retain(|zone| zone.id == wanted);
+            if zones.is_empty() {
+                return Err(Problem::not_found("zone").into());
+            }
+        }
+        let tickets = store::seats(&self.app.db, event_id, zone_id.0.map(ZoneId)).await?;
+        let tag = entity_tag(&tickets);
+        let matches = |known: String| known.split(',').any(|known| known.trim() == tag);
+        if known.0.is_some_and(matches) {
+            return Ok(SeatMapAnswer::Unchanged(tag));
+        }
+        Ok(SeatMapAnswer::Seats(
+            Json(draw(event.id, zones, &tickets)),
+            tag,
+        ))
+    }
+
+    /// Read a ticket
+    #[oai(
+        path = "/tickets/:ticket_id",
+        method = "get",
+        operation_id = "get_ticket"
+    )]
+    async fn get_ticket(
+        &self,
+        /// The ticket.
+        ticket_id: Path<i64>,
+    ) -> Result<Json<Ticket>, Refused<ReadProblems>> {
+        match store::published_ticket(&self.app.db, TicketId(ticket_id.0)).await? {
+            Some((ticket, Some(zone), Some(event))) => {
+                Ok(Json(Ticket::new(ticket, &zone, &event.currency)))
+            }
+            _ => Err(Problem::not_found("ticket").into()),
+        }
+    }
+
+    async fn published(&self, id: i64) -> Result<(event::Model, venue::Model), Problem> {
+        match store::published_event(&self.app.db, EventId(id)).await? {
+            Some((event, Some(venue))) => Ok((event, venue)),
+            _ => Err(Problem::not_found("event")),
+        }
+    }
+
+    async fn zones(&self, event: i64, currency: &str) -> Result<Vec<super::views::Zone>, Problem> {
+        let reader = self.app.db.reader();
+        let zones = store::zones(reader, EventId(event)).await?;
+        let counts = store::count_tickets(reader, EventId(event)).await?;
+        Ok(zones_with_counts(zones, &counts, currency))
+    }
+}
+
+async fn whole_event(
+    tx: &sea_orm::DatabaseTransaction,
+    event: event::Model,
+) -> Result<Event, CatalogError> {
+    let id = EventId(event.id);
+    let venue_id = VenueId(event.venue_id);
+    let venue = store::venue(tx, venue_id)
+        .await?
+        .ok_or(CatalogError::NoSuchVenue(venue_id))?;
+    let zones = store::zones(tx, id).await?;
+    let counts = store::count_tickets(tx, id).await?;
+    let zones = zones_with_counts(zones, &counts, &event.currency);
+    let mut view = Event::new(event, venue);
+    view.zones = Some(zones);
+    Ok(view)
+}
+
+fn at_venue((event, venue): (event::Model, Option<venue::Model>)) -> Result<Event, Problem> {
+    let venue = venue.ok_or_else(|| Problem::internal("an event without a venue"))?;
+    Ok(Event::new(event, venue))
+}
+
+fn read_cursor(text: Option<String>) -> Result<Option<Cursor<i64>>, Problem> {
+    text.map(|text| {
+        Cursor::decode(&text)
+            .ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier page"))
+    })
+    .transpose()
+}
+
+fn replayed(replayed: bool) -> Option<String> {
+    replayed.then(|| "true".to_owned())
+}
+
+impl TryFrom<VenueDraft> for NewVenue {
+    type Error = Problem;
+
+    fn try_from(draft: VenueDraft) -> Result<Self, Problem> {
+        if draft.time_zone.parse::<chrono_tz::Tz>().is_err() {
+            return Err(Problem::invalid(
+                "time_zone",
+                "must be an IANA name, as in Europe/Berlin",
+            ));
+        }
+        Ok(Self {
+            name: draft.name,
+            address: draft.address,
+            city: draft.city,
+            country: draft.country,
+            time_zone: draft.time_zone,
+        })
+    }
+}
+
+impl TryFrom<EventDraft> for NewEvent {
+    type Error = Problem;
+
+    fn try_from(draft: EventDraft) -> Result<Self, Problem> {
+        let currency = draft.zones[0].price.currency.clone();
+        let mut zones = Vec::with_capacity(draft.zones.len());
+        for (i, zone) in draft.zones.into_iter().enumerate() {
+            if zone.price.currency != currency {
+                return Err(Problem::invalid(
+                    &format!("zones[{i}].price.currency"),
+                    "must be the same in every zone",
+                ));
+            }
+            zones.push(NewZone {
+                name: zone.name,
+                benefits: zone.benefits,
+                price_amount: zone.price.amount,
+                seating: zone.seating.into(),
+            });
+        }
+        let tickets = |zone: &NewZone| u64::try_from(zone.seating.capacity()).unwrap_or(0);
+        if zones.iter().map(tickets).sum::<u64>() > MAX_TICKETS {
+            return Err(Problem::invalid(
+                "zones",
+                "may have a million tickets together",
+            ));
+        }
+        check_times(&draft.starts_at, draft.ends_at, draft.sales_open_at, draft.sales_close_at)?;
+        Ok(Self {
+            venue_id: VenueId(draft.venue_id),
+            title: draft.title,
+            description: draft.description.unwrap_or_default(),
+            category: draft.category,
+            starts_at: draft.starts_at,
+            ends_at: draft.ends_at,
+            sales_open_at: draft.sales_open_at,
+            sales_close_at: draft.sales_close_at,
+            currency,
+            zones,
+        })
+    }
+}
+
+fn check_times(
+    starts_at: &DateTime<Utc>,
+    ends_at: Option<DateTime<Utc>>,
+    sales_open_at: Option<DateTime<Utc>>,
+    sales_close_at: Option<DateTime<Utc>>,
+) -> Result<(), Problem> {
+    if ends_at.is_some_and(|ends_at| ends_at < *starts_at) {
+        return Err(Problem::invalid("ends_at", "must not be before starts_at"));
+    }
+    if let (Some(open), Some(close)) = (sales_open_at, sales_close_at)
+        && close <= open
+    {
+        return Err(Problem::invalid(
+            "sales_close_at",
+            "must be after sales_open_at",
+        ));
+    }
+    // SQLite sorts times as texts, which holds for years of four digits.
+    let years = DateTime::UNIX_EPOCH..=DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
+    let fields = [
+        ("starts_at", Some(*starts_at)),
+        ("ends_at", ends_at),
+        ("sales_open_at", sales_open_at),
+        ("sales_close_at", sales_close_at),
+    ];
+    for (field, at) in fields {
+        if at.is_some_and(|at| !years.contains(&at)) {
+            return Err(Problem::invalid(field, "must lie between 1970 and 9999"));
+        }
+    }
+    Ok(())
+}
+
+impl From<Seating> for NewSeating {
+    fn from(seating: Seating) -> Self {
+        match seating {
+            Seating::Seated(Seated {
+                rows,
+                seats_per_row,
+            }) => Self::Seated {
+                rows,
+                seats_per_row,
+            },
+            Seating::Standing(Standing { capacity }) => Self::Standing { capacity },
+        }
+    }
+}
+
+impl Example for VenueDraft {
+    fn example() -> Self {
+        let venue = Venue::example();
+        Self {
+            name: venue.name,
+            address: venue.address,
+            city: venue.city,
+            country: venue.country,
+            time_zone: venue.time_zone,
+        }
+    }
+}
+
+impl Example for EventDraft {
+    fn example() -> Self {
+        let event = Event::example();
+        Self {
+            venue_id: event.venue.id,
+            title: event.title,
+            description: Some(event.description),
+            category: event.category,
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            sales_open_at: None,
+            sales_close_at: None,
+            zones: vec![ZoneDraft {
+                name: "Stalls".into(),
+                price: Money::example(),
+                benefits: None,
+                seating: Seating::Seated(Seated {
+                    rows: 20,
+                    seats_per_row: 30,
+                }),
+            }],
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The catalogue: venues, events with their zones, and the tickets that are on sale.
+//!
+//! An event is made as a draft with all its tickets, in bulk, and seen by the public once it is
+//! published. Everybody may read what is published.
+
+pub mod api;
+mod seat_map;
+pub mod store;
+pub mod views;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, DbErr};
+
+use crate::entity::event::EventStatus;
+use crate::entity::{event, venue};
+use crate::ids::{EventId, VenueId};
+use crate::problem::{Problem, Slug};
+
+/// Most tickets an event may have.
+pub const MAX_TICKETS: u64 = 1_000_000;
+
+/// Why something in the catalogue was not made or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// There is no such venue.
+    #[error("there is no venue {0}")]
+    NoSuchVenue(VenueId),
+    /// There is no such event.
+    #[error("there is no event {0}")]
+    NoSuchEvent(EventId),
+    /// Only a draft can be published.
+    #[error("the event is {}", status_name(*.0))]
+    NotADraft(EventStatus),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbErr),
+}
+
+/// A venue to be made.
+#[derive(Debug, Clone)]
+pub struct NewVenue {
+    pub name: String,
+    pub address: Option<String>,
+    pub city: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// IANA name.
+    pub time_zone: String,
+}
+
+/// An event to be made, as a draft.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub venue_id: VenueId,
+    pub title: String,
+    pub description: String,
+    pub category: Option<String>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub sales_open_at: Option<DateTime<Utc>>,
+    pub sales_close_at: Option<DateTime<Utc>>,
+    /// ISO 4217.
+    pub currency: String,
+    pub zones: Vec<NewZone>,
+}
+
+/// A zone of an event to be made.
+#[derive(Debug, Clone)]
+pub struct NewZone {
+    pub name: String,
+    pub benefits: Option<String>,
+    /// Minor units.
+    pub price_amount: i64,
+    pub seating: NewSeating,
+}
+
+/// How a zone is filled.
+#[derive(Debug, Clone, Copy)]
+pub enum NewSeating {
+    /// Rows of numbered seats.
+    Seated { rows: i32, seats_per_row: i32 },
+    /// Places without a number.
+    Standing { capacity: i32 },
+}
+
+impl NewSeating {
+    /// How many tickets that makes.
+    pub fn capacity(self) -> i32 {
+        match self {
+            Self::Seated {
+                rows,
+                seats_per_row,
+            } => rows * seats_per_row,
+            Self::Standing { capacity } => capacity,
+        }
+    }
+}
+
+/// Makes an event with its zones and all its tickets, as a draft.
+pub async fn create_event(
+    tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
+    new: NewEvent,
+) -> Result<event::Model, CatalogError> {
+    if store::venue(tx, new.venue_id).await?.is_none() {
+        return Err(CatalogError::NoSuchVenue(new.venue_id));
+    }
+    let zones = new.zones.clone();
+    let event = store::insert_event(tx, now, new).await?;
+    for (position, zone) in zones.iter().enumerate() {
+        store::insert_zone_with_tickets(tx, &event, position, zone).await?;
+    }
+    Ok(event)
+}
+
+/// Puts a draft on sale. Publishing what is published changes nothing.
+pub async fn publish_event(
+    tx: &DatabaseTransaction,
+    id: EventId,
+) -> Result<event::Model, CatalogError> {
+    let event = store::event_for_update(tx, id)
+        .await?
+        .ok_or(CatalogError::NoSuchEvent(id))?;
+    match event.status {
+        EventStatus::Draft => Ok(store::mark_published(tx, event).await?),
+        EventStatus::Published => Ok(event),
+        EventStatus::Cancelled => Err(CatalogError::NotADraft(event.status)),
+    }
+}
+
+/// Makes a venue.
+pub async fn create_venue(
+    tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
+    new: NewVenue,
+) -> Result<venue::Model, CatalogError> {
+    Ok(store::insert_venue(tx, now, new).await?)
+}
+
+/// The name of a status in answers.
+pub fn status_name(status: EventStatus) -> &'static str {
+    match status {
+        EventStatus::Draft => "draft",
+        EventStatus::Published => "published",
+        EventStatus::Cancelled => "cancelled",
+    }
+}
+
+/// The name of a row: A to Z, then AA, AB and so on, as on a theatre's plan.
+pub fn row_label(row_number: i32) -> String {
+    let mut label = Vec::new();
+    let mut rest = row_number.max(1);
+    while rest > 0 {
+        let letter = u8::try_from((rest - 1) % 26).expect("a remainder of 26 is small");
+        label.push(b'A' + letter);
+        rest = (rest - 1) / 26;
+    }
+    label.reverse();
+    String::from_utf8(label).expect("letters are UTF-8")
+}
+
+impl From<CatalogError> for Problem {
+    fn from(err: CatalogError) -> Self {
+        match err {
+            CatalogError::NoSuchVenue(id) => {
+                Self::invalid("venue_id", format!("there is no venue {id}"))
+            }
+            CatalogError::NoSuchEvent(_) => Self::not_found("event"),
+            CatalogError::NotADraft(status) => {
+                Self::new(Slug::InvalidTransition, "The event cannot be published.")
+                    .with("status", status_name(status))
+            }
+            CatalogError::Db(err) => err.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_named_as_on_a_plan() {
+        for (number, label) in [(1, "A"), (26, "Z"), (27, "AA"), (52, "AZ"), (703, "AAA")] {
+            assert_eq!(row_label(number), label);
+        }
+    }
+}

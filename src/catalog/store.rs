@@ -1,0 +1,266 @@
+//! Every query about venues, events, zones and tickets, but for those that move tickets.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
+    DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use super::{NewEvent, NewSeating, NewVenue, NewZone};
+use crate::db::Db;
+use crate::entity::event::EventStatus;
+use crate::entity::ticket::TicketStatus;
+use crate::entity::{event, ticket, venue, zone};
+use crate::ids::{EventId, TicketId, VenueId, ZoneId};
+use crate::page::Cursor;
+
+/// How many tickets of a zone are in a state.
+#[derive(Debug, FromQueryResult)]
+pub struct StatusCount {
+    pub zone_id: i64,
+    pub status: TicketStatus,
+    pub tickets: i64,
+}
+
+pub async fn venue(
+    connection: &impl ConnectionTrait,
+    id: VenueId,
+) -> Result<Option<venue::Model>, DbErr> {
+    venue::Entity::find_by_id(id.0).one(connection).await
+}
+
+/// Venues by time of making; one more than `limit`.
+pub async fn venues(
+    db: &Db,
+    after: Option<Cursor<i64>>,
+    limit: u64,
+) -> Result<Vec<venue::Model>, DbErr> {
+    let mut query = venue::Entity::find();
+    if let Some(after) = after {
+        query = query.filter(venue::Column::Id.gt(after.id));
+    }
+    query
+        .order_by_asc(venue::Column::Id)
+        .limit(limit + 1)
+        .all(db.reader())
+        .await
+}
+
+pub async fn insert_venue(
+    tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
+    new: NewVenue,
+) -> Result<venue::Model, DbErr> {
+    venue::ActiveModel {
+        name: Set(new.name),
+        address: Set(new.address),
+        city: Set(new.city),
+        country: Set(new.country),
+        time_zone: Set(new.time_zone),
+        created_at: Set(now),
+        version: Set(1),
+        ..Default::default()
+    }
+    .insert(tx)
+    .await
+}
+
+/// An event the public may see, with its venue.
+pub async fn published_event(
+    db: &Db,
+    id: EventId,
+) -> Result<Option<(event::Model, Option<venue::Model>)>, DbErr> {
+    event::Entity::find_by_id(id.0)
+        .find_also_related(venue::Entity)
+        .filter(event::Column::Status.ne(EventStatus::Draft))
+        .one(db.reader())
+        .await
+}
+
+/// Published events by start; one more than `limit`.
+pub async fn published_events(
+    db: &Db,
+    after: Option<Cursor<i64>>,
+    limit: u64,
+) -> Result<Vec<(event::Model, Option<venue::Model>)>, DbErr> {
+    let mut query = event::Entity::find()
+        .find_also_related(venue::Entity)
+        .filter(event::Column::Status.eq(EventStatus::Published));
+    if let Some(after) = after {
+        query = query.filter(
+            Condition::any()
+                .add(event::Column::StartsAt.gt(after.at))
+                .add(
+                    Condition::all()
+                        .add(event::Column::StartsAt.eq(after.at))
+                        .add(event::Column::Id.gt(after.id)),
+                ),
+        );
+    }
+    query
+        .order_by_asc(event::Column::StartsAt)
+        .order_by_asc(event::Column::Id)
+        .limit(limit + 1)
+        .all(db.reader())
+        .await
+}
+
+pub async fn event_for_update(
+    tx: &DatabaseTransaction,
+    id: EventId,
+) -> Result<Option<event::Model>, DbErr> {
+    event::Entity::find_by_id(id.0)
+        .lock_exclusive()
+        .one(tx)
+        .await
+}
+
+pub async fn mark_published(
+    tx: &DatabaseTransaction,
+    event: event::Model,
+) -> Result<event::Model, DbErr> {
+    let version = event.version + 1;
+    let mut change: event::ActiveModel = event.into();
+    change.status = Set(EventStatus::Published);
+    change.version = Set(version);
+    change.update(tx).await
+}
+
+pub async fn insert_event(
+    tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
+    new: NewEvent,
+) -> Result<event::Model, DbErr> {
+    event::ActiveModel {
+        venue_id: Set(new.venue_id.0),
+        title: Set(new.title),
+        description: Set(new.description),
+        category: Set(new.category),
+        currency: Set(new.currency),
+        status: Set(EventStatus::Draft),
+        starts_at: Set(new.starts_at),
+        ends_at: Set(new.ends_at),
+        sales_open_at: Set(new.sales_open_at),
+        sales_close_at: Set(new.sales_close_at),
+        created_at: Set(now),
+        version: Set(1),
+        ..Default::default()
+    }
+    .insert(tx)
+    .await
+}
+
+/// Adds a zone and one ticket for each of its places, thousands to a statement.
+pub async fn insert_zone_with_tickets(
+    tx: &DatabaseTransaction,
+    event: &event::Model,
+    position: usize,
+    new: &NewZone,
+) -> Result<(), DbErr> {
+    let (seat_rows, seats_per_row) = match new.seating {
+        NewSeating::Seated {
+            rows,
+            seats_per_row,
+        } => (Some(rows), Some(seats_per_row)),
+        NewSeating::Standing { .. } => (None, None),
+    };
+    let capacity = new.seating.capacity();
+    let zone = zone::ActiveModel {
+        event_id: Set(event.id),
+        position: Set(i32::try_from(position).map_err(|err| DbErr::Custom(err.to_string()))?),
+        name: Set(new.name.clone()),
+        benefits: Set(new.benefits.clone()),
+        price_amount: Set(new.price_amount),
+        seat_rows: Set(seat_rows),
+        seats_per_row: Set(seats_per_row),
+        capacity: Set(capacity),
+        ..Default::default()
+    }
+    .insert(tx)
+    .await?;
+    let tickets = (0..capacity).map(|place| ticket::ActiveModel {
+        event_id: Set(event.id),
+        zone_id: Set(zone.id),
+        row_number: Set(seats_per_row.map(|seats| place / seats + 1)),
+        seat_number: Set(seats_per_row.map(|seats| place % seats + 1)),
+        ..Default::default()
+    });
+    let mut tickets = tickets.peekable();
+    while tickets.peek().is_some() {
+        let chunk: Vec<_> = tickets.by_ref().take(TICKETS_PER_INSERT).collect();
+        ticket::Entity::insert_many(chunk)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+// Four values a ticket, well below the 32,766 that SQLite takes in a statement.
+const TICKETS_PER_INSERT: usize = 4000;
+
+/// The zones of an event, in order of display.
+pub async fn zones(
+    connection: &impl ConnectionTrait,
+    event: EventId,
+) -> Result<Vec<zone::Model>, DbErr> {
+    zone::Entity::find()
+        .filter(zone::Column::EventId.eq(event.0))
+        .order_by_asc(zone::Column::Position)
+        .all(connection)
+        .await
+}
+
+/// How many tickets of each zone of an event are in each state.
+pub async fn count_tickets(
+    connection: &impl ConnectionTrait,
+    event: EventId,
+) -> Result<Vec<StatusCount>, DbErr> {
+    ticket::Entity::find()
+        .select_only()
+        .column(ticket::Column::ZoneId)
+        .column(ticket::Column::Status)
+        .expr_as(
+            Func::count(Expr::col(ticket::Column::Id)).cast_as(Alias::new("bigint")),
+            "tickets",
+        )
+        .filter(ticket::Column::EventId.eq(event.0))
+        .group_by(ticket::Column::ZoneId)
+        .group_by(ticket::Column::Status)
+        .into_model()
+        .all(connection)
+        .await
+}
+
+/// The seats of an event, or of one of its zones, by zone, row and seat.
+pub async fn seats(
+    db: &Db,
+    event: EventId,
+    zone: Option<ZoneId>,
+) -> Result<Vec<ticket::Model>, DbErr> {
+    let mut query = ticket::Entity::find().filter(ticket::Column::EventId.eq(event.0));
+    if let Some(zone) = zone {
+        query = query.filter(ticket::Column::ZoneId.eq(zone.0));
+    }
+    query
+        .order_by_asc(ticket::Column::ZoneId)
+        .order_by_asc(ticket::Column::RowNumber)
+        .order_by_asc(ticket::Column::SeatNumber)
+        .order_by_asc(ticket::Column::Id)
+        .all(db.reader())
+        .await
+}
+
+/// A ticket of an event the public may see, with its zone and event.
+pub async fn published_ticket(
+    db: &Db,
+    id: TicketId,
+) -> Result<Option<(ticket::Model, Option<zone::Model>, Option<event::Model>)>, DbErr> {
+    ticket::Entity::find_by_id(id.0)
+        .find_also_related(zone::Entity)
+        .find_also_related(event::Entity)
+        .filter(event::Column::Status.ne(EventStatus::Draft))
+        .one(db.reader())
+        .await
+}

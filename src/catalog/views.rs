@@ -1,0 +1,373 @@
+//! The catalogue as the API shows it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::types::Example;
+use poem_openapi::{Object, Union};
+use serde::{Deserialize, Serialize};
+
+use super::seat_map::SeatRow;
+use super::store::StatusCount;
+use super::{row_label, status_name};
+use crate::entity::ticket::TicketStatus;
+use crate::entity::{event, ticket, venue, zone};
+use crate::money::Money;
+
+/// A place, with a time zone.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(example)]
+pub struct Venue {
+    /// The venue.
+    pub id: i64,
+    /// For display.
+    pub name: String,
+    /// Street and number.
+    pub address: Option<String>,
+    /// City.
+    pub city: String,
+    /// ISO 3166-1 alpha-2, as in `DE`.
+    pub country: String,
+    /// IANA name, as in `Europe/Berlin`.
+    pub time_zone: String,
+    /// Raised with every change.
+    pub version: i64,
+}
+
+/// Something on sale at a venue.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(example)]
+pub struct Event {
+    /// The event.
+    pub id: i64,
+    /// For display.
+    pub title: String,
+    /// Plain text.
+    pub description: String,
+    /// As in `concert`.
+    pub category: Option<String>,
+    /// `draft`, `published` or `cancelled`.
+    pub status: String,
+    /// When it starts, in UTC; show it in the venue's time zone.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// When the sale opens; at once where absent.
+    pub sales_open_at: Option<DateTime<Utc>>,
+    /// When the sale closes; when the event starts, where absent.
+    pub sales_close_at: Option<DateTime<Utc>>,
+    /// Where it takes place.
+    pub venue: Venue,
+    /// Its zones, in order of display; left out of lists.
+    #[oai(skip_serializing_if_is_none)]
+    pub zones: Option<Vec<Zone>>,
+    /// Raised with every change.
+    pub version: i64,
+}
+
+/// A part of an event with one price, and how it stands.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(example)]
+pub struct Zone {
+    /// The zone.
+    pub zone_id: i64,
+    /// For display.
+    pub name: String,
+    /// What it offers.
+    pub benefits: Option<String>,
+    /// The price of one ticket.
+    pub price: Money,
+    /// Rows of seats, or places.
+    pub seating: Seating,
+    /// How many tickets it has.
+    pub capacity: i64,
+    /// Nobody's yet.
+    pub available: i64,
+    /// In somebody's hold.
+    pub held: i64,
+    /// Paid for.
+    pub sold: i64,
+    /// Withheld by the organiser.
+    pub blocked: i64,
+}
+
+/// How a zone is filled.
+#[derive(Debug, Clone, Serialize, Deserialize, Union)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[oai(discriminator_name = "kind", one_of)]
+pub enum Seating {
+    /// Rows of numbered seats.
+    #[oai(mapping = "seated")]
+    Seated(Seated),
+    /// Places without a number.
+    #[oai(mapping = "standing")]
+    Standing(Standing),
+}
+
+/// Rows of numbered seats.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Seated {
+    /// How many rows.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub rows: i32,
+    /// How many seats in each.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub seats_per_row: i32,
+}
+
+/// Places without a number.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// How many places.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000000")))]
+    pub capacity: i32,
+}
+
+/// How every zone of an event stands.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct Availability {
+    /// In order of display.
+    pub zones: Vec<Zone>,
+}
+
+/// The seats of an event in a compact form.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct SeatMap {
+    /// The event.
+    pub event_id: i64,
+    /// Its zones, or the one asked for.
+    pub zones: Vec<ZoneSeats>,
+}
+
+/// The seats of a zone. A standing zone has no rows.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct ZoneSeats {
+    /// The zone.
+    pub zone_id: i64,
+    /// For display.
+    pub name: String,
+    /// From the front.
+    pub rows: Vec<SeatRow>,
+}
+
+/// One unit of a zone: a seat, or one place in a standing zone.
+#[derive(Debug, Clone, Object)]
+#[oai(example)]
+pub struct Ticket {
+    /// The ticket.
+    pub id: i64,
+    /// Its event.
+    pub event_id: i64,
+    /// Its zone.
+    pub zone_id: i64,
+    /// Its row; null in a standing zone.
+    pub row: Option<String>,
+    /// Its seat; null in a standing zone.
+    pub seat: Option<String>,
+    /// What it costs.
+    pub price: Money,
+    /// `available`, `held`, `sold` or `blocked`.
+    pub status: String,
+    /// Raised by exactly 1 with every change of status.
+    pub version: i64,
+}
+
+impl From<venue::Model> for Venue {
+    fn from(venue: venue::Model) -> Self {
+        Self {
+            id: venue.id,
+            name: venue.name,
+            address: venue.address,
+            city: venue.city,
+            country: venue.country,
+            time_zone: venue.time_zone,
+            version: venue.version,
+        }
+    }
+}
+
+impl Event {
+    /// The event at its venue, without its zones.
+    pub fn new(event: event::Model, venue: venue::Model) -> Self {
+        Self {
+            id: event.id,
+            title: event.title,
+            description: event.description,
+            category: event.category,
+            status: status_name(event.status).to_owned(),
+            starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            sales_open_at: event.sales_open_at,
+            sales_close_at: event.sales_close_at,
+            venue: venue.into(),
+            zones: None,
+            version: event.version,
+        }
+    }
+}
+
+/// The zones with how many of their tickets are in each state.
+pub fn zones_with_counts(
+    zones: Vec<zone::Model>,
+    counts: &[StatusCount],
+    currency: &str,
+) -> Vec<Zone> {
+    let count = |zone_id, status| {
+        counts
+            .iter()
+            .find(|count| count.zone_id == zone_id && count.status == status)
+            .map_or(0, |count| count.tickets)
+    };
+    zones
+        .into_iter()
+        .map(|zone| Zone {
+            zone_id: zone.id,
+            price: Money::new(zone.price_amount, currency),
+            seating: seating(&zone),
+            capacity: zone.capacity.into(),
+            available: count(zone.id, TicketStatus::Available),
+            held: count(zone.id, TicketStatus::Held),
+            sold: count(zone.id, TicketStatus::Sold),
+            blocked: count(zone.id, TicketStatus::Blocked),
+            name: zone.name,
+            benefits: zone.benefits,
+        })
+        .collect()
+}
+
+fn seating(zone: &zone::Model) -> Seating {
+    match (zone.seat_rows, zone.seats_per_row) {
+        (Some(rows), Some(seats_per_row)) => Seating::Seated(Seated {
+            rows,
+            seats_per_row,
+        }),
+        _ => Seating::Standing(Standing {
+            capacity: zone.capacity,
+        }),
+    }
+}
+
+impl Ticket {
+    /// The ticket at the price of its zone.
+    pub fn new(ticket: ticket::Model, zone: &zone::Model, currency: &str) -> Self {
+        Self {
+            id: ticket.id,
+            event_id: ticket.event_id,
+            zone_id: ticket.zone_id,
+            row: ticket.row_number.map(row_label),
+            seat: ticket.seat_number.map(|seat| seat.to_string()),
+            price: Money::new(zone.price_amount, currency),
+            status: ticket_status_name(ticket.status).to_owned(),
+            version: ticket.version,
+        }
+    }
+}
+
+/// The name of a ticket's state in answers.
+pub fn ticket_status_name(status: TicketStatus) -> &'static str {
+    match status {
+        TicketStatus::Available => "available",
+        TicketStatus::Held => "held",
+        TicketStatus::Sold => "sold",
+        TicketStatus::Blocked => "blocked",
+    }
+}
+
+impl Example for Venue {
+    fn example() -> Self {
+        Self {
+            id: 1,
+            name: "Stadttheater".into(),
+            address: Some("Theaterplatz 1".into()),
+            city: "Berlin".into(),
+            country: "DE".into(),
+            time_zone: "Europe/Berlin".into(),
+            version: 1,
+        }
+    }
+}
+
+impl Example for Event {
+    fn example() -> Self {
+        let starts_at = DateTime::from_timestamp(1_798_826_400, 0).unwrap_or_default();
+        Self {
+            id: 1,
+            title: "New Year's Concert".into(),
+            description: "Beethoven's Ninth.".into(),
+            category: Some("concert".into()),
+            status: "published".into(),
+            starts_at,
+            ends_at: Some(starts_at + TimeDelta::hours(2)),
+            sales_open_at: None,
+            sales_close_at: None,
+            venue: Venue::example(),
+            zones: Some(vec![Zone::example()]),
+            version: 2,
+        }
+    }
+}
+
+impl Example for Zone {
+    fn example() -> Self {
+        Self {
+            zone_id: 2,
+            name: "Stalls".into(),
+            benefits: None,
+            price: Money::example(),
+            seating: Seating::Seated(Seated {
+                rows: 20,
+                seats_per_row: 30,
+            }),
+            capacity: 600,
+            available: 412,
+            held: 8,
+            sold: 180,
+            blocked: 0,
+        }
+    }
+}
+
+impl Example for Availability {
+    fn example() -> Self {
+        Self {
+            zones: vec![Zone::example()],
+        }
+    }
+}
+
+impl Example for SeatMap {
+    fn example() -> Self {
+        Self {
+            event_id: 1,
+            zones: vec![ZoneSeats::example()],
+        }
+    }
+}
+
+impl Example for ZoneSeats {
+    fn example() -> Self {
+        Self {
+            zone_id: 2,
+            name: "Stalls".into(),
+            rows: vec![SeatRow::example()],
+        }
+    }
+}
+
+impl Example for Ticket {
+    fn example() -> Self {
+        Self {
+            id: 17,
+            event_id: 1,
+            zone_id: 2,
+            row: Some("B".into()),
+            seat: Some("7".into()),
+            price: Money::example(),
+            status: "available".into(),
+            version: 0,
+        }
+    }
+}

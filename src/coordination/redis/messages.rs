@@ -1,0 +1,157 @@
+//! Sends what changed to every instance, over Redis publish and subscribe: a bounded queue and one
+//! task that empties it.
+//!
+//! Messages may be lost, so losing them is made cheap: a full queue drops, and while Redis does not
+//! answer nothing is even tried.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::breaker::Heard;
+use super::node::{Link, Node};
+use crate::coordination::{SeatChange, Status};
+
+const CHANNEL: &str = "holdfast:changes";
+const QUEUE: usize = 1024;
+const PING_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Messages {
+    queue: mpsc::Sender<Message>,
+    up: watch::Receiver<bool>,
+    overflowing: Arc<AtomicBool>,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug)]
+struct Message {
+    changes: Vec<SeatChange>,
+    /// Keeps a drain waiting until the message is sent or dropped.
+    _unsent: TaskTrackerToken,
+}
+
+impl Messages {
+    /// Connects, if `node` answers, and starts the sending task in `background`.
+    pub async fn start(node: Node, tasks: TaskTracker, background: &mut JoinSet<()>) -> Self {
+        let (queue, queued) = mpsc::channel(QUEUE);
+        let (up, up_seen) = watch::channel(false);
+        let mut sender = Sender {
+            link: Link::new(node.client),
+            node: node.label,
+            up,
+        };
+        sender.show_metrics();
+        sender.ping().await;
+        background.spawn(sender.run(queued));
+        Self {
+            queue,
+            up: up_seen,
+            overflowing: Arc::default(),
+            tasks,
+        }
+    }
+
+    pub fn publish(&self, changes: Vec<SeatChange>) {
+        let message = Message {
+            changes,
+            _unsent: self.tasks.token(),
+        };
+        let dropped = self.queue.try_send(message).is_err();
+        if dropped {
+            count_dropped();
+        }
+        if self.overflowing.swap(dropped, Ordering::Relaxed) != dropped && dropped {
+            tracing::warn!(
+                queue = QUEUE,
+                "messages come faster than they can be sent; dropping some"
+            );
+        }
+    }
+
+    pub fn status(&self) -> Status {
+        if *self.up.borrow() {
+            Status::Up
+        } else {
+            Status::Down
+        }
+    }
+}
+
+struct Sender {
+    link: Link,
+    node: String,
+    up: watch::Sender<bool>,
+}
+
+impl Sender {
+    async fn run(mut self, mut queued: mpsc::Receiver<Message>) {
+        let mut pings = interval(PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = pings.tick() => self.ping().await,
+                Some(message) = queued.recv() => self.send(&message.changes).await,
+            }
+        }
+    }
+
+    async fn ping(&mut self) {
+        let heard = self.link.send(&redis::cmd("PING")).await;
+        self.note(heard);
+    }
+
+    async fn send(&mut self, changes: &[SeatChange]) {
+        // Only a ping finds out that Redis is back, so that a queue of messages does not wait out
+        // its time limit one by one.
+        if !*self.up.borrow() {
+            return count_dropped();
+        }
+        let payload = match serde_json::to_vec(changes) {
+            Ok(payload) => payload,
+            Err(error) => {
+                tracing::error!(%error, "seat changes cannot be written as JSON");
+                return count_dropped();
+            }
+        };
+        let heard = self
+            .link
+            .send(redis::cmd("PUBLISH").arg(CHANNEL).arg(payload))
+            .await;
+        if heard != Heard::Answer {
+            count_dropped();
+        }
+        self.note(heard);
+    }
+
+    fn note(&self, heard: Heard) {
+        let is_up = heard == Heard::Answer;
+        if self.up.send_replace(is_up) == is_up {
+            return;
+        }
+        if is_up {
+            tracing::info!(node = self.node, "message server answers");
+        } else {
+            tracing::warn!(
+                node = self.node,
+                "message server lost; dropping messages until it answers again"
+            );
+        }
+        self.show_metrics();
+    }
+
+    fn show_metrics(&self) {
+        metrics::gauge!("holdfast_dependency_up", "dependency" => "messages")
+            .set(f64::from(u8::from(*self.up.borrow())));
+    }
+}
+
+fn count_dropped() {
+    metrics::counter!("holdfast_messages_dropped_total").increment(1);
+}

@@ -1,0 +1,325 @@
+//! Coordination between instances: one Redlock per ticket over independent Redis nodes, and
+//! messages over another Redis.
+//!
+//! ```text
+//!  claim ─ mark in this process (else Contended) ─ task: lock ticket after ticket on all nodes
+//!    │ waits for
+//!    ├─ all are taken ────────────────────────────> Claim
+//!    ├─ one is refused: unlock the rest ──────────> Contended
+//!    └─ a node falls silent, or half of the TTL ──> TimedOut; the task unlocks what it still gets
+//! ```
+//!
+//! What it promises: while nodes keep their memory and clocks run alike, at most one live claim per
+//! ticket among all instances. A node that hangs costs the claims in flight less than 100 ms, once,
+//! and later claims nothing. A node that restarts empty can let a second claim through, which is
+//! one reason why the database decides and not the lock.
+
+mod breaker;
+mod messages;
+mod node;
+mod probe;
+
+use std::mem;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use rslock::{Lock, LockManager};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use self::messages::Messages;
+use self::node::Node;
+use self::probe::View;
+use super::embedded::Marks;
+use super::{
+    Claim, ClaimError, Embedded, Health, Held, LockHealth, NodeHealth, SeatChange, Status,
+};
+
+/// How long a start waits for the first answers of the nodes.
+const FIRST_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// How long unlocking may take; a key that is not reached by then ends with its TTL.
+const UNLOCK_WITHIN: Duration = Duration::from_secs(1);
+/// How long a ticket that is being unlocked stays marked in this process. A hung node delays the
+/// end of an unlock, but not its effect on the others.
+const MARKED_WHILE_UNLOCKING: Duration = Duration::from_millis(50);
+
+const EXPECTED_URL: &str = "redis://[user:password@]host[:port][/db]";
+
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// Where messages go; without it none are sent.
+    pub redis_url: Option<String>,
+    /// Independent lock nodes. A majority of them must answer, so an odd number is best.
+    pub lock_urls: Vec<String>,
+    /// When a lock ends whose holder vanished.
+    pub lock_ttl: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("message URL is not usable (expected {EXPECTED_URL}): {reason}")]
+    MessageUrl { reason: String },
+    #[error("lock node URL {position} is not usable (expected {EXPECTED_URL}): {reason}")]
+    LockUrl {
+        /// Counted from 1.
+        position: usize,
+        reason: String,
+    },
+    #[error("lock node {node} is named more than once; its vote would count more than once")]
+    SameNode { node: String },
+    #[error("no lock node is named")]
+    NoLockNode,
+}
+
+#[derive(Debug)]
+pub struct Redis {
+    lock_ttl: Duration,
+    in_process: Embedded,
+    views: watch::Receiver<View>,
+    node_labels: Vec<String>,
+    messages: Option<Messages>,
+    /// Locks being taken, locks being given back, messages being sent.
+    tasks: TaskTracker,
+    runtime: Handle,
+    /// Probes and the sender of messages; they end when this is dropped.
+    _background: JoinSet<()>,
+}
+
+impl Redis {
+    /// Starts watching the nodes and waits briefly for their first answers. Only a wrong setting is
+    /// an error: nodes that are down are waited for in the background. Gauges are set from here on,
+    /// so the metrics recorder must be installed before.
+    pub async fn connect(config: RedisConfig) -> Result<Self, ConnectError> {
+        let lock_nodes = parse_lock_nodes(&config.lock_urls)?;
+        let message_node = config.redis_url.as_deref().map(Node::parse).transpose();
+        let message_node = message_node.map_err(|reason| ConnectError::MessageUrl { reason })?;
+
+        let tasks = TaskTracker::new();
+        let mut background = JoinSet::new();
+        let node_labels = lock_nodes.iter().map(|node| node.label.clone()).collect();
+        let mut views = probe::watch_nodes(lock_nodes, &mut background);
+        let messages = match message_node {
+            Some(node) => Some(Messages::start(node, tasks.clone(), &mut background).await),
+            None => None,
+        };
+        if timeout(
+            FIRST_ANSWERS_WITHIN,
+            views.wait_for(|view| view.verdict.settled),
+        )
+        .await
+        .is_err()
+        {
+            tracing::warn!("not every lock node has answered yet; starting without the others");
+        }
+        Ok(Self {
+            lock_ttl: config.lock_ttl,
+            in_process: Embedded::default(),
+            views,
+            node_labels,
+            messages,
+            tasks,
+            runtime: Handle::current(),
+            _background: background,
+        })
+    }
+
+    /// `tickets` are in ascending order, each named once.
+    pub(super) async fn claim(&self, tickets: Vec<i64>) -> Result<Claim, ClaimError> {
+        // Rivals within this process are refused without I/O, and cannot split the votes of the
+        // nodes between them.
+        let marks = self.in_process.claim(&tickets)?;
+        let mut views = self.views.clone();
+        let (manager, silences) = {
+            let view = views.borrow();
+            (
+                view.manager.clone().ok_or(ClaimError::QuorumLost)?,
+                view.verdict.silences,
+            )
+        };
+        let live_until = Instant::now() + self.validity();
+        let outcome = tokio::select! {
+            biased;
+            Ok(locks) = self.spawn_locking(manager, tickets) => locks.ok_or(ClaimError::Contended),
+            () = node_falls_silent(&mut views, silences) => Err(ClaimError::TimedOut),
+            () = sleep(self.lock_ttl / 2) => Err(ClaimError::TimedOut),
+        };
+        // Without a claim the marks end here. Whatever the task still holds, the nodes know of it.
+        let mut locks = outcome.map_err(|error| self.lost_quorum_or(error))?;
+        locks.marks = Some(marks);
+        Ok(Claim {
+            live_until: Some(live_until),
+            _held: Held::Redis(locks),
+        })
+    }
+
+    pub(super) fn publish(&self, changes: Vec<SeatChange>) {
+        if let Some(messages) = &self.messages {
+            messages.publish(changes);
+        }
+    }
+
+    pub(super) fn health(&self) -> Health {
+        let verdict = &self.views.borrow().verdict;
+        let up = |up: bool| if up { Status::Up } else { Status::Down };
+        let status = match (
+            verdict.has_quorum(),
+            verdict.closed.iter().all(|closed| *closed),
+        ) {
+            (true, true) => Status::Up,
+            (true, false) => Status::Degraded,
+            (false, _) => Status::Down,
+        };
+        let nodes = self.node_labels.iter().zip(&verdict.closed);
+        let nodes = nodes
+            .map(|(node, closed)| NodeHealth {
+                node: node.clone(),
+                status: up(*closed),
+            })
+            .collect();
+        Health {
+            messages: self.messages.as_ref().map(Messages::status),
+            locks: Some(LockHealth { status, nodes }),
+        }
+    }
+
+    pub(super) async fn drain(&self, within: Duration) {
+        self.tasks.close();
+        if timeout(within, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                left = self.tasks.len(),
+                "locks or messages left over; locks end with their TTL"
+            );
+        }
+    }
+
+    /// Takes the locks in a task of its own. Dropping the library's future would leave keys behind
+    /// until their TTL, so the task always runs to its end; if nobody waits for the result any
+    /// more, dropping the locks gives them back.
+    fn spawn_locking(
+        &self,
+        manager: LockManager,
+        tickets: Vec<i64>,
+    ) -> oneshot::Receiver<Option<Locks>> {
+        let (result, outcome) = oneshot::channel();
+        let locks = Locks {
+            held: Vec::with_capacity(tickets.len()),
+            marks: None,
+            tasks: self.tasks.clone(),
+            runtime: self.runtime.clone(),
+        };
+        let ttl = self.lock_ttl;
+        let locking = async move {
+            let locks = lock_all(&manager, &tickets, ttl, locks, &result).await;
+            // Dropped here what nobody takes, so that a drain sees the unlocking begin before this
+            // task ends.
+            drop(result.send(locks));
+        };
+        self.tasks.spawn_on(locking, &self.runtime);
+        outcome
+    }
+
+    /// How long a claim counts, from before its first command. The clocks of the nodes may run
+    /// faster than ours: Redlock takes off 1 % and 2 ms for that
+    /// (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
+    fn validity(&self) -> Duration {
+        self.lock_ttl
+            .saturating_sub(self.lock_ttl / 100 + Duration::from_millis(2))
+    }
+
+    /// The lock library does not say whether a node refused the lock or did not answer. If there is
+    /// no majority left by now, that was the reason.
+    fn lost_quorum_or(&self, otherwise: ClaimError) -> ClaimError {
+        if self.views.borrow().manager.is_none() {
+            ClaimError::QuorumLost
+        } else {
+            otherwise
+        }
+    }
+}
+
+/// Locks taken on the nodes. Dropping them unlocks in the background, and so the holder's reply
+/// does not wait for it.
+#[derive(Debug)]
+pub(super) struct Locks {
+    held: Vec<Lock>,
+    marks: Option<Marks>,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        let (held, marks) = (mem::take(&mut self.held), self.marks.take());
+        if held.is_empty() {
+            return;
+        }
+        let unlocking = async move {
+            let mut unlocked = pin!(timeout(
+                UNLOCK_WITHIN,
+                join_all(held.into_iter().map(Lock::release))
+            ));
+            if timeout(MARKED_WHILE_UNLOCKING, &mut unlocked)
+                .await
+                .is_err()
+            {
+                drop(marks);
+                // A key that was not reached ends with its TTL.
+                let _ = unlocked.await;
+            }
+        };
+        self.tasks.spawn_on(unlocking, &self.runtime);
+    }
+}
+
+/// Locks ticket after ticket until one is refused, or nobody waits for `result` any more.
+async fn lock_all(
+    manager: &LockManager,
+    tickets: &[i64],
+    ttl: Duration,
+    mut locks: Locks,
+    result: &oneshot::Sender<Option<Locks>>,
+) -> Option<Locks> {
+    for ticket in tickets {
+        locks
+            .held
+            .push(manager.lock(lock_key(*ticket).as_bytes(), ttl).await.ok()?);
+        if result.is_closed() {
+            break;
+        }
+    }
+    Some(locks)
+}
+
+/// Ends when a node falls silent beyond those `silences` that were known, or the probes are gone.
+async fn node_falls_silent(views: &mut watch::Receiver<View>, silences: u64) {
+    let _ = views
+        .wait_for(|view| view.verdict.silences != silences)
+        .await;
+}
+
+fn lock_key(ticket: i64) -> String {
+    format!("holdfast:lock:ticket:{ticket}")
+}
+
+fn parse_lock_nodes(urls: &[String]) -> Result<Vec<Node>, ConnectError> {
+    let mut nodes: Vec<Node> = Vec::with_capacity(urls.len());
+    for (index, url) in urls.iter().enumerate() {
+        let node = Node::parse(url).map_err(|reason| ConnectError::LockUrl {
+            position: index + 1,
+            reason,
+        })?;
+        if nodes.iter().any(|other| other.label == node.label) {
+            return Err(ConnectError::SameNode { node: node.label });
+        }
+        nodes.push(node);
+    }
+    if nodes.is_empty() {
+        Err(ConnectError::NoLockNode)
+    } else {
+        Ok(nodes)
+    }
+}

@@ -1,0 +1,308 @@
+//! The database: connecting, beginning transactions, and everything in which PostgreSQL and
+//! SQLite differ.
+//!
+//! SQLite has one writer at a time, so its writes go through a pool of one connection, where they
+//! queue fairly, and begin IMMEDIATE, so that none fails half-way for want of the write lock.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
+    DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, SqlErr, Statement,
+    TransactionOptions, TransactionTrait,
+};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+
+/// Connections to the database, for reading and for writing.
+#[derive(Debug, Clone)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+}
+
+impl Db {
+    /// Connects, waiting for the database to be there for as long as the settings allow.
+    pub async fn connect(config: &Config) -> Result<Self, DbErr> {
+        let deadline = Instant::now() + Duration::from_secs(config.start_timeout_secs.into());
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match Self::try_connect(config).await {
+                Ok(db) => return Ok(db),
+                Err(err) if Instant::now() + pause < deadline && is_unavailable(&err) => {
+                    tracing::warn!(error = %err, retry_in_ms = pause.as_millis(), "the database is not there yet");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(3));
+                }
+                Err(err) => return Err(err),
+            }
+        }
+    }
+
+    /// No database at all, for what needs none: the OpenAPI document.
+    pub fn disconnected() -> Self {
+        Self {
+            read: DatabaseConnection::default(),
+            write: DatabaseConnection::default(),
+        }
+    }
+
+    async fn try_connect(config: &Config) -> Result<Self, DbErr> {
+        match &config.database_url {
+            Some(url) if !config.is_sqlite() => {
+                let pool = Database::connect(postgres_options(config, url)).await?;
+                Ok(Self {
+                    read: pool.clone(),
+                    write: pool,
+                })
+            }
+            url => {
+                let default = config.data_dir.join("holdfast.sqlite");
+                let path = url
+                    .as_deref()
+                    .map_or(default.as_path(), |url| sqlite_path(url));
+                Ok(Self {
+                    write: Database::connect(sqlite_options(config, path, 1)).await?,
+                    read: Database::connect(sqlite_options(config, path, config.db_max_connections))
+                        .await?,
+                })
+            }
+        }
+    }
+
+    /// Where single reads go.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.read
+    }
+
+    /// Begins a transaction that may write.
+    ///
+    /// Call it from a detached task only (see [`crate::state::App::detached`]): a future dropped
+    /// inside `begin` can return its connection to the pool with the transaction open, and the
+    /// next user's writes are lost with it (sqlx issues 4385 and 4393).
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = TransactionOptions {
+            isolation_level: None,
+            access_mode: self.is_postgres().then_some(AccessMode::ReadWrite),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        };
+        self.write.begin_with_options(options).await
+    }
+
+    /// Whether this is PostgreSQL (otherwise it is SQLite).
+    pub fn is_postgres(&self) -> bool {
+        self.read.get_database_backend() == DatabaseBackend::Postgres
+    }
+
+    /// The name of the database product, as a metric label.
+    pub fn product(&self) -> &'static str {
+        if self.is_postgres() {
+            "postgresql"
+        } else {
+            "sqlite"
+        }
+    }
+
+    /// The database's present time, as an expression to compare stored times with.
+    ///
+    /// It is the time at the start of the statement: stable within it, so that an index on a time
+    /// serves, and never that of an instance, so that a wrong clock there can sell nothing.
+    pub fn now(&self) -> SimpleExpr {
+        now(self.read.get_database_backend())
+    }
+
+    /// Asks the database for its present time; also the probe that it is there.
+    pub async fn read_time(&self) -> Result<DateTime<Utc>, DbErr> {
+        read_time(&self.read).await
+    }
+
+    /// Runs `work` with the schema lock held, so that of several instances starting at once
+    /// one migrates and the others find it done.
+    pub async fn begin_schema_change(&self) -> Result<DatabaseTransaction, DbErr> {
+        let tx = self.begin().await?;
+        if self.is_postgres() {
+            // Released with the transaction. The number is "holdfast" as eight ASCII bytes.
+            tx.execute_unprepared("SELECT pg_advisory_xact_lock(7525352680829580148)")
+                .await?;
+        }
+        Ok(tx)
+    }
+
+    /// Connections as (pool, idle, in use, most), for the metrics.
+    pub fn pool_use(&self) -> Vec<(&'static str, u32, u32, u32)> {
+        fn counts(size: u32, idle: usize, most: u32) -> (u32, u32, u32) {
+            let idle = u32::try_from(idle).unwrap_or(u32::MAX);
+            (idle, size.saturating_sub(idle), most)
+        }
+        if self.is_postgres() {
+            let pool = self.read.get_postgres_connection_pool();
+            let (idle, used, most) = counts(
+                pool.size(),
+                pool.num_idle(),
+                pool.options().get_max_connections(),
+            );
+            return vec![("shared", idle, used, most)];
+        }
+        [("read", &self.read), ("write", &self.write)]
+            .map(|(name, connection)| {
+                let pool = connection.get_sqlite_connection_pool();
+                let (idle, used, most) = counts(
+                    pool.size(),
+                    pool.num_idle(),
+                    pool.options().get_max_connections(),
+                );
+                (name, idle, used, most)
+            })
+            .to_vec()
+    }
+
+    /// Closes every connection.
+    pub async fn close(self) {
+        // The two are one pool on PostgreSQL; closing it twice is harmless.
+        for pool in [self.read, self.write] {
+            if let Err(err) = pool.close().await {
+                tracing::warn!(error = %err, "failed to close the database connections");
+            }
+        }
+    }
+}
+
+/// The present time of the database that a connection or transaction speaks to.
+pub async fn read_time(connection: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
+    let backend = connection.get_database_backend();
+    let sql = match backend {
+        DatabaseBackend::Postgres => format!("SELECT {POSTGRES_NOW} AS now"),
+        _ => format!("SELECT {SQLITE_NOW} AS now"),
+    };
+    let row = connection
+        .query_one_raw(Statement::from_string(backend, sql))
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound("the database gave no time".into()))?;
+    row.try_get("", "now")
+}
+
+/// The database's present time as an expression; see [`Db::now`].
+pub fn now(backend: DatabaseBackend) -> SimpleExpr {
+    match backend {
+        DatabaseBackend::Postgres => Expr::cust(POSTGRES_NOW),
+        _ => Expr::cust(SQLITE_NOW),
+    }
+}
+
+/// Whether the database could not be reached, so that the caller may try again later.
+pub fn is_unavailable(err: &DbErr) -> bool {
+    match err {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err)) => {
+            is_connection_lost(err)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the database gave up one of several transactions that stood in each other's way, so
+/// that the same transaction may simply be run again.
+pub fn is_retryable(err: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err))) = err
+    else {
+        return false;
+    };
+    // PostgreSQL: serialization_failure, deadlock_detected. SQLite: SQLITE_BUSY, _BUSY_SNAPSHOT.
+    err.as_database_error()
+        .and_then(|err| err.code())
+        .is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "5" | "517"))
+}
+
+/// Whether a uniqueness rule of the schema refused a row.
+pub fn is_duplicate(err: &DbErr) -> bool {
+    matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+fn is_connection_lost(err: &sea_orm::sqlx::Error) -> bool {
+    use sea_orm::sqlx::Error;
+    match err {
+        Error::Io(_)
+        | Error::PoolTimedOut
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::Protocol(_) => true,
+        // Class 57P is operator intervention (shutdown), 53300 too many connections.
+        Error::Database(err) => err
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code == "53300"),
+        _ => false,
+    }
+}
+
+// Stable within a statement, unlike clock_timestamp(), so that an index serves; and later than
+// now() where a transaction began long ago.
+const POSTGRES_NOW: &str = "statement_timestamp()";
+
+// The text form in which SQLite holds times, which sorts as time does.
+const SQLITE_NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')";
+
+fn postgres_options(config: &Config, url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    common_options(&mut options, config, config.db_max_connections);
+    options.map_sqlx_postgres_opts(|options| {
+        options.application_name("holdfast").options([
+            ("statement_timeout", "15s"),
+            ("lock_timeout", "5s"),
+            // Ends what a lost connection left open, so that it cannot block others for long.
+            ("idle_in_transaction_session_timeout", "10s"),
+        ])
+    });
+    options
+}
+
+fn sqlite_options(config: &Config, path: &Path, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new("sqlite:");
+    common_options(&mut options, config, connections);
+    let path = path.to_owned();
+    options.map_sqlx_sqlite_opts(move |options| {
+        options
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // What was answered survives a power cut, not only a crash of the process.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true)
+    });
+    options
+}
+
+fn common_options(options: &mut ConnectOptions, config: &Config, connections: u32) {
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_millis(config.db_acquire_ms.into()))
+        .connect_timeout(Duration::from_secs(3))
+        // Otherwise every acquire costs a round trip.
+        .test_before_acquire(false)
+        .sqlx_logging(false);
+}
+
+fn sqlite_path(url: &str) -> &Path {
+    let path = url.trim_start_matches("sqlite:");
+    Path::new(path.strip_prefix("//").unwrap_or(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sqlite_url_names_a_file() {
+        for (url, path) in [
+            ("sqlite://data/x.sqlite", "data/x.sqlite"),
+            ("sqlite:///var/x.sqlite", "/var/x.sqlite"),
+            ("sqlite:x.sqlite", "x.sqlite"),
+        ] {
+            assert_eq!(sqlite_path(url), Path::new(path));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Something on sale at a venue.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "events")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub venue_id: i64,
+    pub title: String,
+    pub description: String,
+    pub category: Option<String>,
+    /// ISO 4217; every zone of the event is sold in it.
+    pub currency: String,
+    pub status: EventStatus,
+    pub starts_at: DateTimeUtc,
+    pub ends_at: Option<DateTimeUtc>,
+    pub sales_open_at: Option<DateTimeUtc>,
+    pub sales_close_at: Option<DateTimeUtc>,
+    pub created_at: DateTimeUtc,
+    pub version: i64,
+}
+
+/// `draft -> published -> cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
+pub enum EventStatus {
+    /// Seen by organisers only.
+    Draft,
+    /// Seen by everybody, on sale within its sale window.
+    Published,
+    /// No longer takes place.
+    Cancelled,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::venue::Entity",
+        from = "Column::VenueId",
+        to = "super::venue::Column::Id"
+    )]
+    Venue,
+}
+
+impl Related<super::venue::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Venue.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

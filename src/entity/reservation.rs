@@ -1,0 +1,43 @@
+//! One buyer's set of tickets of one event, all or nothing.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "reservations")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub user_id: Uuid,
+    pub event_id: i64,
+    pub status: ReservationStatus,
+    /// Compared with the database's time only.
+    pub expires_at: DateTimeUtc,
+    /// Minor units.
+    pub total_amount: i64,
+    pub currency: String,
+    pub created_at: DateTimeUtc,
+    /// When it stopped being held.
+    pub ended_at: Option<DateTimeUtc>,
+    pub version: i64,
+}
+
+/// `held -> confirmed -> refunded`, or `held -> released | expired`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
+pub enum ReservationStatus {
+    /// The buyer's until `expires_at`.
+    Held,
+    /// Paid.
+    Confirmed,
+    /// Given up by the buyer.
+    Released,
+    /// Not paid in time.
+    Expired,
+    /// Paid, and the money returned.
+    Refunded,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,40 @@
+//! A part of an event with one price: seated or standing.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "zones")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub event_id: i64,
+    /// Order of display within the event, from 0.
+    pub position: i32,
+    pub name: String,
+    pub benefits: Option<String>,
+    /// Minor units of the event's currency.
+    pub price_amount: i64,
+    /// Null in a standing zone.
+    pub seat_rows: Option<i32>,
+    /// Null in a standing zone.
+    pub seats_per_row: Option<i32>,
+    pub capacity: i32,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::event::Entity",
+        from = "Column::EventId",
+        to = "super::event::Column::Id"
+    )]
+    Event,
+}
+
+impl Related<super::event::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Event.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

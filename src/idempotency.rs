@@ -1,0 +1,237 @@
+//! `Idempotency-Key`: the same key and request gives the same answer and does nothing twice.
+//!
+//! A key belongs to its caller. It is committed in the transaction of what it guards, together
+//! with the answer, so that after a crash either both are there or neither. Only answers that
+//! changed something are kept: a refusal did nothing, and asking again asks anew.
+//!
+//! ```text
+//! key known, same request     -> the kept answer
+//! key known, other request    -> idempotency-key-reused
+//! key in work here            -> idempotency-key-in-flight
+//! key new                     -> work, committing key and answer with it; whoever commits
+//!                                second meets the primary key and takes the first one's answer
+//! ```
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::MutexGuard;
+
+use crate::db;
+use crate::entity::idempotency_key;
+use crate::ids::UserId;
+use crate::problem::{Problem, Slug};
+use crate::state::App;
+
+/// How long a key is remembered.
+pub const REMEMBERED_HOURS: i64 = 24;
+
+/// A caller's key, and what it was given for.
+#[derive(Debug, Clone)]
+pub struct Key {
+    user: UserId,
+    key: String,
+    fingerprint: Vec<u8>,
+}
+
+/// An answer, and whether it was given before.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// True when it is the kept answer of an earlier request.
+    pub replayed: bool,
+}
+
+impl Key {
+    /// Reads the header; the fingerprint tells `operation` and its `arguments` from any other.
+    pub fn read(
+        header: Option<String>,
+        user: UserId,
+        operation: &str,
+        arguments: &impl Serialize,
+    ) -> Result<Option<Self>, Problem> {
+        let Some(key) = header else {
+            return Ok(None);
+        };
+        let is_allowed = |c: char| c.is_ascii_graphic() || c == ' ';
+        if key.is_empty() || key.len() > 255 || !key.chars().all(is_allowed) {
+            return Err(Problem::invalid(
+                "Idempotency-Key",
+                "must be 1 to 255 printable ASCII characters",
+            ));
+        }
+        let arguments = serde_json::to_vec(arguments).map_err(Problem::internal)?;
+        let fingerprint = Sha256::new()
+            .chain_update(operation)
+            .chain_update([0])
+            .chain_update(arguments)
+            .finalize()
+            .to_vec();
+        Ok(Some(Self {
+            user,
+            key,
+            fingerprint,
+        }))
+    }
+
+    /// Keeps the answer under this key, in the transaction of what it answers.
+    ///
+    /// # Errors
+    /// A duplicate (see [`db::is_duplicate`]) where another request with the key committed first.
+    pub async fn remember(
+        &self,
+        tx: &DatabaseTransaction,
+        now: DateTime<Utc>,
+        answer: &impl Serialize,
+    ) -> Result<(), DbErr> {
+        let answer = serde_json::to_string(answer).map_err(|err| DbErr::Json(err.to_string()))?;
+        idempotency_key::ActiveModel {
+            user_id: Set(self.user.0),
+            key: Set(self.key.clone()),
+            fingerprint: Set(self.fingerprint.clone()),
+            answer: Set(answer),
+            created_at: Set(now),
+        }
+        .insert(tx)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Runs `work` unless its key was answered before.
+pub async fn once<T, E>(
+    app: &App,
+    key: Option<&Key>,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<Answer<T>, Problem>
+where
+    T: DeserializeOwned,
+    E: Into<Problem>,
+{
+    let fresh = |value| Answer {
+        value,
+        replayed: false,
+    };
+    let Some(key) = key else {
+        return work.await.map(fresh).map_err(Into::into);
+    };
+    if let Some(answer) = find(app, key).await? {
+        return Ok(answer);
+    }
+    let _in_flight = InFlight::enter(app, key)?;
+    match work.await {
+        Ok(value) => Ok(fresh(value)),
+        // Whatever stopped the work, a twin on another instance may have been the reason.
+        Err(err) => match find(app, key).await? {
+            Some(answer) => Ok(answer),
+            None => Err(err.into()),
+        },
+    }
+}
+
+/// Runs `work` in one transaction of its own, together with its key, unless the key was answered
+/// before.
+pub async fn commit_once<T, E>(
+    app: &App,
+    key: Option<Key>,
+    work: impl for<'tx> FnOnce(&'tx DatabaseTransaction, DateTime<Utc>) -> BoxFuture<'tx, Result<T, E>>
+    + Send
+    + 'static,
+) -> Result<Answer<T>, Problem>
+where
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    E: Into<Problem> + From<DbErr> + Send + 'static,
+{
+    let worker = app.clone();
+    app.detached(async move {
+        once(&worker, key.as_ref(), async {
+            let tx = worker.db.begin().await?;
+            let now = db::read_time(&tx).await?;
+            let value = work(&tx, now).await?;
+            if let Some(key) = &key {
+                key.remember(&tx, now, &value).await?;
+            }
+            tx.commit().await?;
+            Ok::<T, E>(value)
+        })
+        .await
+    })
+    .await
+}
+
+/// Forgets keys older than [`REMEMBERED_HOURS`]. Returns how many.
+pub async fn forget_old_keys(app: &App) -> Result<u64, DbErr> {
+    let db = app.db.clone();
+    app.detached(async move {
+        let tx = db.begin().await?;
+        let limit = db::read_time(&tx).await? - TimeDelta::hours(REMEMBERED_HOURS);
+        let done = idempotency_key::Entity::delete_many()
+            .filter(idempotency_key::Column::CreatedAt.lt(limit))
+            .exec(&tx)
+            .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected)
+    })
+    .await
+}
+
+async fn find<T: DeserializeOwned>(app: &App, key: &Key) -> Result<Option<Answer<T>>, Problem> {
+    let id = (key.user.0, key.key.clone());
+    let Some(known) = idempotency_key::Entity::find_by_id(id)
+        .one(app.db.reader())
+        .await?
+    else {
+        return Ok(None);
+    };
+    if known.fingerprint != key.fingerprint {
+        return Err(Problem::new(
+            Slug::IdempotencyKeyReused,
+            "Take a new key for a new request.",
+        ));
+    }
+    let value = serde_json::from_str(&known.answer).map_err(Problem::internal)?;
+    Ok(Some(Answer {
+        value,
+        replayed: true,
+    }))
+}
+
+/// Marks a key as in work on this instance for as long as it lives.
+struct InFlight<'a> {
+    app: &'a App,
+    entry: (UserId, String),
+}
+
+impl<'a> InFlight<'a> {
+    fn enter(app: &'a App, key: &Key) -> Result<Self, Problem> {
+        let entry = (key.user, key.key.clone());
+        if keys(app).insert(entry.clone()) {
+            return Ok(Self { app, entry });
+        }
+        Err(Problem::new(
+            Slug::IdempotencyKeyInFlight,
+            "Ask again in a moment for the answer of the first.",
+        )
+        .with("retry_after_ms", 100))
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        keys(self.app).remove(&self.entry);
+    }
+}
+
+fn keys(app: &App) -> MutexGuard<'_, HashSet<(UserId, String)>> {
+    app.keys_in_flight
+        .lock()
+        .expect("nothing panics while it holds the set of keys")
+}

@@ -1,0 +1,219 @@
+//! The command line: serve, migrate, admin, openapi, verify.
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use clap::error::ErrorKind;
+use holdfast::clock::Clock;
+use holdfast::config::{AdminAction, Cli, Command, Config};
+use holdfast::coordination::{Coordinator, Embedded, Redis, RedisConfig};
+use holdfast::db::Db;
+use holdfast::server::Listeners;
+use holdfast::state::App;
+use holdfast::{demo, identity, openapi, schema, secret, server, telemetry, verify};
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => return show_usage(&err),
+    };
+    let outcome = cli
+        .config
+        .validate()
+        .map_err(Into::into)
+        .and_then(|()| in_runtime(cli));
+    match outcome {
+        Ok(code) => code,
+        Err(err) => {
+            eprintln!("holdfast: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Help and version as they are; a wrong setting as one line.
+fn show_usage(err: &clap::Error) -> ExitCode {
+    if matches!(err.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        print!("{err}");
+        return ExitCode::SUCCESS;
+    }
+    let text = err.to_string();
+    let line = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    eprintln!("holdfast: {}", line.trim_start_matches("error: "));
+    ExitCode::from(2)
+}
+
+fn in_runtime(cli: Cli) -> Result<ExitCode> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = cli.config.worker_threads {
+        runtime.worker_threads(threads.into());
+    }
+    let runtime = runtime
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    runtime.block_on(run(cli))
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    let config = cli.config;
+    telemetry::install_logs(&config).context("invalid value for '--log'")?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config).await?,
+        Command::Migrate => schema::migrate(&connect(&config).await?).await?,
+        Command::Admin {
+            action: AdminAction::Create,
+        } => create_admin(config).await?,
+        Command::Openapi => print_openapi(config)?,
+        Command::Verify => return run_verify(&config).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> Result<()> {
+    // First of all, so that nothing is measured in vain.
+    let metrics = telemetry::install_metrics();
+    // Before anything else is touched: a port in use is the commonest mistake.
+    let listeners = Listeners {
+        api: listen(&config.listen.to_string(), "--listen").await?,
+        metrics: listen(&config.metrics_listen.to_string(), "--metrics-listen").await?,
+    };
+    let app = start(config).await?;
+    telemetry::record_build(app.db.product(), app.config.uses_redis());
+    ensure_admin(&app).await?;
+    let made_demo = app.config.wants_demo() && demo::create_if_empty(&app).await?;
+    greet(&app, made_demo);
+    server::run(app.clone(), metrics, listeners, terminated()?).await?;
+    app.db.clone().close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Connects to everything and brings the schema up to date.
+async fn start(config: Config) -> Result<App> {
+    let db = connect(&config).await?;
+    schema::migrate(&db).await?;
+    let secret = secret::read_or_make(&config)?;
+    let coordinator = coordinator(&config).await?;
+    Ok(App::new(config, Clock::default(), db, coordinator, secret))
+}
+
+async fn connect(config: &Config) -> Result<Db> {
+    if config.is_sqlite() {
+        std::fs::create_dir_all(&config.data_dir).with_context(|| {
+            format!("invalid value '{}' for '--data-dir'", config.data_dir.display())
+        })?;
+    }
+    Db::connect(config)
+        .await
+        .context("failed to connect to the database of '--database-url'")
+}
+
+async fn coordinator(config: &Config) -> Result<Coordinator> {
+    if !config.uses_redis() {
+        return Ok(Coordinator::Embedded(Embedded::default()));
+    }
+    let redis = Redis::connect(RedisConfig {
+        redis_url: config.redis_url.clone(),
+        lock_urls: config.lock_redis_urls.clone(),
+        lock_ttl: config.lock_ttl(),
+    });
+    let redis = redis
+        .await
+        .context("invalid value for '--redis-url' or '--lock-redis-urls'")?;
+    Ok(Coordinator::Redis(redis))
+}
+
+async fn listen(address: &str, setting: &str) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("invalid value '{address}' for '{setting}'"))
+}
+
+async fn ensure_admin(app: &App) -> Result<()> {
+    let Some(email) = &app.config.admin_email else {
+        return Ok(());
+    };
+    identity::ensure_admin(app, email, app.config.admin_password.as_deref())
+        .await
+        .with_context(|| format!("failed to make '{email}' of '--admin-email' an admin"))
+}
+
+/// Says where to click.
+fn greet(app: &App, made_demo: bool) {
+    let url = format!("http://{}", app.config.listen);
+    tracing::info!(instance = %app.instance, %url, database = app.db.product(), "serving");
+    if made_demo {
+        eprintln!(
+            "\n  Holdfast is ready, with a demo event to try.\n\n    \
+             API explorer   {url}/docs\n    \
+             events         {url}/api/events\n    \
+             buyer          {} / {}\n    \
+             admin          {} / {}\n",
+            demo::BUYER_EMAIL,
+            demo::BUYER_PASSWORD,
+            demo::ADMIN_EMAIL,
+            demo::ADMIN_PASSWORD,
+        );
+    } else {
+        eprintln!("\n  Holdfast is ready: {url}/docs\n");
+    }
+}
+
+fn terminated() -> Result<impl Future<Output = ()> + Send + 'static> {
+    let mut term = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut int = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
+
+async fn create_admin(config: Config) -> Result<()> {
+    if config.admin_email.is_none() {
+        bail!("invalid value '' for '--admin-email': required with admin create");
+    }
+    let app = start(config).await?;
+    ensure_admin(&app).await?;
+    println!("{} is an admin", app.config.admin_email.as_deref().unwrap_or_default());
+    Ok(())
+}
+
+fn print_openapi(config: Config) -> Result<()> {
+    let coordinator = Coordinator::Embedded(Embedded::default());
+    let app = App::new(config, Clock::default(), Db::disconnected(), coordinator, Vec::new());
+    let document = openapi::document(&openapi::service(&app));
+    println!("{}", serde_json::to_string_pretty(&document)?);
+    Ok(())
+}
+
+async fn run_verify(config: &Config) -> Result<ExitCode> {
+    let db = connect(config).await?;
+    let violations = verify::find_violations(&db).await?;
+    for violation in &violations {
+        println!("BROKEN  {}", violation.rule);
+        for example in &violation.examples {
+            println!("        {example}");
+        }
+    }
+    println!(
+        "{} rules checked, {} broken",
+        verify::count_checks(),
+        violations.len()
+    );
+    Ok(if violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

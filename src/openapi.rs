@@ -1,0 +1,98 @@
+//! The OpenAPI document: all calls together, and examples of every problem.
+
+use poem_openapi::{ExtraHeader, LicenseObject, OpenApiService};
+use serde_json::{Map, Value, json};
+
+use crate::catalog::api::CatalogApi;
+use crate::health::HealthApi;
+use crate::identity::api::IdentityApi;
+use crate::problem::Slug;
+use crate::problem::document::example;
+use crate::reservations::api::ReservationsApi;
+use crate::state::App;
+
+/// Every call of the API.
+pub type Calls = (IdentityApi, CatalogApi, ReservationsApi, HealthApi);
+
+/// The calls of a running application.
+pub fn service(app: &App) -> OpenApiService<Calls, ()> {
+    let calls = (
+        IdentityApi { app: app.clone() },
+        CatalogApi { app: app.clone() },
+        ReservationsApi { app: app.clone() },
+        HealthApi { app: app.clone() },
+    );
+    OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION)
+        .license(LicenseObject::new("MIT OR Apache-2.0"))
+        .extra_response_header::<String, _>(
+            ExtraHeader::new("X-Request-Id")
+                .description("Finds this request in the logs; taken from the request if it has one."),
+        )
+        .extra_response_header::<String, _>(
+            ExtraHeader::new("X-Served-By").description("The instance that answered."),
+        )
+}
+
+/// The document, with examples of every problem.
+pub fn document(service: &OpenApiService<Calls, ()>) -> Value {
+    let mut document: Value =
+        serde_json::from_str(&service.spec()).expect("the library writes JSON");
+    add_problem_examples(&mut document);
+    document
+}
+
+/// Swagger UI over the document, in one page that needs no other server.
+pub fn swagger_ui(service: &OpenApiService<Calls, ()>, document: &Value) -> String {
+    service
+        .swagger_ui_html()
+        .replacen(&service.spec(), &document.to_string(), 1)
+        .replacen("<html charset=\"UTF-8\">", "<!doctype html>\n<html lang=\"en\">", 1)
+        .replacen("<title>Swagger UI</title>", HEAD, 1)
+}
+
+const HEAD: &str = "<title>Holdfast API</title>\n    \
+    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">";
+
+const DESCRIPTION: &str = "Sells tickets that exist once, without ever selling one twice.\n\n\
+    Register or log in, send the `access_token` as `Authorization: Bearer <token>`, reserve, and \
+    confirm before `expires_at`. Times are RFC 3339 in UTC, money is in minor units. Errors are \
+    problem documents (RFC 9457) whose `type` ends in a stable slug. POSTs that create or move \
+    something take an `Idempotency-Key`, so that they are safe to repeat.";
+
+/// Adds to each problem response one example for each kind of problem its description names.
+fn add_problem_examples(document: &mut Value) {
+    for operations in members(document, "paths") {
+        let Some(operations) = operations.as_object_mut() else {
+            continue;
+        };
+        for operation in operations.values_mut() {
+            for response in members(operation, "responses") {
+                add_examples(response);
+            }
+        }
+    }
+}
+
+fn members<'a>(value: &'a mut Value, name: &str) -> Vec<&'a mut Value> {
+    value
+        .get_mut(name)
+        .and_then(Value::as_object_mut)
+        .map(|object| object.values_mut().collect())
+        .unwrap_or_default()
+}
+
+fn add_examples(response: &mut Value) {
+    let description = response["description"].as_str().unwrap_or_default();
+    let examples: Map<_, _> = Slug::ALL
+        .iter()
+        .filter(|slug| description.contains(&format!("`{}`:", slug.as_str())))
+        .map(|slug| {
+            let entry = json!({ "summary": slug.title(), "value": example(*slug) });
+            (slug.as_str().to_owned(), entry)
+        })
+        .collect();
+    if let Some(media) = response.pointer_mut("/content/application~1problem+json") {
+        media["examples"] = Value::Object(examples);
+    }
+}

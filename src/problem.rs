@@ -1,0 +1,232 @@
+//! Problem documents (RFC 9457): every way in which Holdfast says no.
+//!
+//! The slug is the last part of a problem's `type`, part of the API, and the `outcome` label of
+//! the metrics. This module names no slice: each slice turns its own errors into problems where
+//! it meets HTTP.
+//!
+//! A [`Problem`] becomes a response in two steps: here a response that carries the problem, and at
+//! the edge (`server`) the body, because only there the request's id is known.
+
+use poem::http::StatusCode;
+use poem::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::db;
+
+pub mod document;
+mod refused;
+
+pub use document::{Conflict, FieldError, ProblemDocument};
+pub use refused::{Problems, Refused, SIGNED_IN_WITH_BODY, SIGNED_IN, PUBLIC, PUBLIC_WITH_BODY};
+
+macro_rules! slugs {
+    ($($variant:ident = $slug:literal, $status:literal, $title:literal, $when:literal;)+) => {
+        /// The kinds of problems, each with one meaning and one status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Slug {
+            $(#[doc = $when] $variant,)+
+        }
+
+        impl Slug {
+            /// Every kind of problem.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The last part of the problem's `type`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $slug,)+ }
+            }
+
+            /// The HTTP status it is answered with.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)+ }
+            }
+
+            /// The same short sentence whenever it occurs.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ }
+            }
+
+            /// When it occurs, for the documentation.
+            pub fn when(self) -> &'static str {
+                match self { $(Self::$variant => $when,)+ }
+            }
+        }
+    };
+}
+
+slugs! {
+    TicketTaken = "ticket-taken", 409, "Somebody else has this ticket.",
+        "A ticket is held or sold already; `conflicts` names each.";
+    TicketContended = "ticket-contended", 409, "Somebody is taking this ticket right now.",
+        "Another attempt on a ticket is in flight, and may fail; try again after `retry_after_ms`.";
+    ZoneSoldOut = "zone-sold-out", 409, "Not enough places are left in this zone.",
+        "Fewer places are `available` in the zone than were asked for.";
+    NotOnSale = "not-on-sale", 409, "This event is not on sale.",
+        "The event is not published, was cancelled, or its sale has not opened (`sales_open_at`) or has closed.";
+    HoldExpired = "hold-expired", 410, "The hold has ended.",
+        "The hold ended at `expired_at`; its tickets are on sale again.";
+    InvalidTransition = "invalid-transition", 409, "The reservation is past that.",
+        "The reservation's `status` does not allow this.";
+    VersionMismatch = "version-mismatch", 412, "It has changed since you read it.",
+        "It has moved on to another `version`.";
+    EmailTaken = "email-taken", 409, "This e-mail address has an account.",
+        "An account with this e-mail address exists.";
+    IdempotencyKeyReused = "idempotency-key-reused", 422, "This Idempotency-Key was used for something else.",
+        "The same `Idempotency-Key` came with another operation or body before.";
+    IdempotencyKeyInFlight = "idempotency-key-in-flight", 409, "The first request with this Idempotency-Key is still running.",
+        "The same request is still running; ask again after `retry_after_ms` for its answer.";
+    PaymentDeclined = "payment-declined", 402, "The payment was declined.",
+        "The payment provider said no, for `reason`; the hold stands until it expires.";
+    PaymentInProgress = "payment-in-progress", 409, "A payment for this reservation is under way.",
+        "Another payment of the same reservation has not been answered yet.";
+    PaymentTimeout = "payment-timeout", 504, "The payment provider did not answer in time.",
+        "The payment provider did not answer; no money is taken and the hold stands until it expires.";
+    ValidationFailed = "validation-failed", 400, "The request is not valid.",
+        "Something in the body, path, query or headers is off; `errors` names each field.";
+    Unauthenticated = "unauthenticated", 401, "Sign in first.",
+        "The access token is missing, malformed or expired, or the e-mail and password do not match.";
+    Forbidden = "forbidden", 403, "Your account may not do this.",
+        "The account's role does not allow this.";
+    NotFound = "not-found", 404, "There is no such thing.",
+        "It does not exist, or it is somebody else's.";
+    MethodNotAllowed = "method-not-allowed", 405, "This address does not take that method.",
+        "The path exists, with other methods.";
+    BodyTooLarge = "body-too-large", 413, "The body is too large.",
+        "The body is larger than 64 KiB.";
+    UnsupportedMediaType = "unsupported-media-type", 415, "The body must be JSON.",
+        "The `Content-Type` of the body is not `application/json`.";
+    Unavailable = "unavailable", 503, "Holdfast cannot answer right now.",
+        "The database is gone, the instance sheds load or shuts down; try again after `Retry-After` seconds.";
+    Internal = "internal", 500, "Something went wrong on our side.",
+        "An unforeseen failure; `request_id` finds its cause in the logs.";
+}
+
+/// One problem: its kind, what happened this time, and members that a program can act on.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    slug: Slug,
+    detail: String,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of that kind; `detail` says what happened this time, for a person.
+    pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
+        Self {
+            slug,
+            detail: detail.into(),
+            members: Map::new(),
+        }
+    }
+
+    /// Adds a member that a program can act on.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// One field of the request is off.
+    pub fn invalid(field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::new(Slug::ValidationFailed, format!("{field}: {message}"))
+            .with("errors", json!([{ "field": field, "message": message }]))
+    }
+
+    /// There is no such thing, or none that the caller may know of.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Slug::NotFound, format!("There is no such {what}."))
+    }
+
+    /// Try again in a moment.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(Slug::Unavailable, detail)
+    }
+
+    /// An unforeseen failure. Its cause goes to the log, never to the caller.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a request failed unexpectedly");
+        Self::new(Slug::Internal, "The cause is in the logs, under the request's id.")
+    }
+
+    /// Its kind.
+    pub fn slug(&self) -> Slug {
+        self.slug
+    }
+
+    /// The document as it is sent, but for the request's id.
+    pub fn document(&self) -> Map<String, Value> {
+        let mut document = Map::new();
+        document.insert("type".into(), format!("/problems/{}", self.slug.as_str()).into());
+        document.insert("title".into(), self.slug.title().into());
+        document.insert("status".into(), self.slug.status().into());
+        document.insert("detail".into(), self.detail.clone().into());
+        document.extend(self.members.clone());
+        document
+    }
+}
+
+impl From<sea_orm::DbErr> for Problem {
+    fn from(err: sea_orm::DbErr) -> Self {
+        if db::is_unavailable(&err) {
+            tracing::warn!(error = %err, "the database is not available");
+            return Self::unavailable("The database cannot be reached.");
+        }
+        if db::is_retryable(&err) {
+            return Self::unavailable("The database is too busy.");
+        }
+        Self::internal(err)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.slug.status())
+            .expect("every slug has a valid status");
+        let mut response = Response::builder().status(status);
+        match self.slug {
+            Slug::Unavailable => response = response.header("Retry-After", "1"),
+            Slug::Unauthenticated => response = response.header("WWW-Authenticate", "Bearer"),
+            _ => {}
+        }
+        let mut response = response.finish();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        Self::from_response(problem.into_response())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_kind_has_a_slug_of_its_own_and_an_error_status() {
+        let slugs: HashSet<_> = Slug::ALL.iter().map(|slug| slug.as_str()).collect();
+        assert_eq!(slugs.len(), Slug::ALL.len());
+        for slug in Slug::ALL {
+            assert!((400..600).contains(&slug.status()));
+            assert!(StatusCode::from_u16(slug.status()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_document_has_the_members_of_the_standard_and_its_own() {
+        let document = Problem::invalid("quantity", "must be at least 1").document();
+        assert_eq!(document["type"], "/problems/validation-failed");
+        assert_eq!(document["status"], 400);
+        assert_eq!(document["errors"][0]["field"], "quantity");
+    }
+
+    #[test]
+    fn a_cause_is_not_told_to_the_caller() {
+        let document = Problem::internal("password=hunter2").document();
+        assert!(!Value::Object(document).to_string().contains("hunter2"));
+    }
+}

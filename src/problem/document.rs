@@ -1,0 +1,100 @@
+//! The problem document as the OpenAPI document describes it.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::Object;
+use serde_json::{Map, Value, json};
+
+use super::Slug;
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Object)]
+#[oai(rename = "Problem")]
+pub struct ProblemDocument {
+    /// `/problems/<slug>`: the kind of problem, stable, for programs.
+    pub r#type: String,
+    /// The same short sentence for every problem of the kind.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time, for a person.
+    pub detail: String,
+    /// Finds this request in the logs; also in `X-Request-Id`.
+    pub request_id: String,
+    /// With `ticket-taken`: which tickets, and what they are now.
+    #[oai(skip_serializing_if_is_none)]
+    pub conflicts: Option<Vec<Conflict>>,
+    /// With `ticket-contended` and `idempotency-key-in-flight`: when to try again, in milliseconds.
+    #[oai(skip_serializing_if_is_none)]
+    pub retry_after_ms: Option<u32>,
+    /// With `zone-sold-out`: the zone.
+    #[oai(skip_serializing_if_is_none)]
+    pub zone_id: Option<i64>,
+    /// With `zone-sold-out`: how many places are left.
+    #[oai(skip_serializing_if_is_none)]
+    pub available: Option<u32>,
+    /// With `not-on-sale`: when the sale opens, where that is why.
+    #[oai(skip_serializing_if_is_none)]
+    pub sales_open_at: Option<DateTime<Utc>>,
+    /// With `hold-expired`: when the hold ended.
+    #[oai(skip_serializing_if_is_none)]
+    pub expired_at: Option<DateTime<Utc>>,
+    /// With `payment-declined`: why, in the provider's word.
+    #[oai(skip_serializing_if_is_none)]
+    pub reason: Option<String>,
+    /// With `validation-failed`: what is off.
+    #[oai(skip_serializing_if_is_none)]
+    pub errors: Option<Vec<FieldError>>,
+}
+
+/// A ticket that stood in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct Conflict {
+    /// The ticket.
+    pub ticket_id: i64,
+    /// Its row; null in a standing zone.
+    pub row: Option<String>,
+    /// Its seat; null in a standing zone.
+    pub seat: Option<String>,
+    /// What it is now: `held`, `sold` or `blocked`.
+    pub status: String,
+    /// Its version now.
+    pub version: i64,
+}
+
+/// A field of the request that is off.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct FieldError {
+    /// The field, as a path into the body, or the name of a parameter or header.
+    pub field: String,
+    /// What is allowed.
+    pub message: String,
+}
+
+/// A whole example document of that kind, for the OpenAPI document.
+pub fn example(slug: Slug) -> Value {
+    let members = match slug {
+        Slug::TicketTaken => json!({
+            "conflicts": [{"ticket_id": 17, "row": "B", "seat": "7", "status": "held", "version": 3}]
+        }),
+        Slug::TicketContended => json!({"retry_after_ms": 50}),
+        Slug::IdempotencyKeyInFlight => json!({"retry_after_ms": 100}),
+        Slug::ZoneSoldOut => json!({"zone_id": 2, "available": 1}),
+        Slug::NotOnSale => json!({"sales_open_at": "2026-12-01T09:00:00Z"}),
+        Slug::HoldExpired => json!({"expired_at": "2026-11-21T10:05:00Z"}),
+        Slug::PaymentDeclined => json!({"reason": "insufficient_funds"}),
+        Slug::ValidationFailed => json!({
+            "errors": [{"field": "quantity", "message": "must be at least 1"}]
+        }),
+        _ => json!({}),
+    };
+    let mut document = Map::new();
+    document.insert("type".into(), format!("/problems/{}", slug.as_str()).into());
+    document.insert("title".into(), slug.title().into());
+    document.insert("status".into(), slug.status().into());
+    document.insert("detail".into(), slug.when().into());
+    document.insert("request_id".into(), "01J8ZK4T".into());
+    if let Value::Object(members) = members {
+        document.extend(members);
+    }
+    Value::Object(document)
+}

@@ -1,0 +1,486 @@
+//! Calls about reservations.
+
+use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::payload::Json;
+use poem_openapi::types::Example;
+use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::MAX_TICKETS;
+use super::confirm::confirm_reservation;
+use super::extend::extend_hold;
+use super::hold::{Wanted, find_duplicate, hold_tickets};
+use super::problems::{
+    ConfirmProblems, ExtendProblems, ListProblems, ReadProblems, ReleaseProblems,
+    ReleaseTicketProblems, ReserveProblems, ReserveTicketProblems,
+};
+use super::release::{release_hold, release_ticket};
+use super::store;
+use super::views::Reservation;
+use crate::auth::SignedIn;
+use crate::body::Body;
+use crate::entity::reservation::{self, ReservationStatus};
+use crate::idempotency::{Answer, Key, once};
+use crate::ids::{EventId, ReservationId, TicketId, UserId, ZoneId};
+use crate::page::{self, Cursor};
+use crate::problem::{Problem, Refused};
+use crate::state::App;
+use crate::tags::Tags;
+use crate::telemetry::count_outcome;
+
+/// The calls about reservations.
+pub struct ReservationsApi {
+    /// The application.
+    pub app: App,
+}
+
+/// What to reserve: either `ticket_ids`, or `zone_id` and `quantity`.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct ReservationRequest {
+    /// The event.
+    event_id: i64,
+    /// These tickets, all of them or none.
+    #[oai(validator(min_items = "1", max_items = "50"))]
+    ticket_ids: Option<Vec<i64>>,
+    /// Any places of this zone.
+    zone_id: Option<i64>,
+    /// How many places.
+    #[oai(validator(minimum(value = "1"), maximum(value = "50")))]
+    quantity: Option<i32>,
+}
+
+/// How to pay.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct ConfirmRequest {
+    /// How to pay.
+    payment: Payment,
+}
+
+/// A way to pay, and the provider's token for it.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields)]
+pub struct Payment {
+    /// Which provider.
+    method: PaymentMethod,
+    /// With `simulated`: `tok_success`, `tok_slow` (succeeds after a second), `tok_decline`,
+    /// `tok_insufficient_funds` or `tok_timeout`.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    token: String,
+}
+
+/// A payment provider.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    /// Takes no money.
+    Simulated,
+}
+
+/// A reservation's state, to filter by.
+#[derive(Debug, Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Status {
+    /// The buyer's until it expires.
+    Held,
+    /// Paid.
+    Confirmed,
+    /// Given up by the buyer.
+    Released,
+    /// Not paid in time.
+    Expired,
+    /// Paid, and the money returned.
+    Refunded,
+}
+
+/// A page of reservations.
+#[derive(Debug, Object)]
+pub struct ReservationList {
+    /// The reservations, newest first.
+    items: Vec<Reservation>,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// The tickets are held.
+#[derive(ApiResponse)]
+pub enum Held {
+    /// The hold, until its `expires_at`.
+    #[oai(status = 201)]
+    Created(
+        Json<Reservation>,
+        /// Where it is.
+        #[oai(header = "Location")]
+        String,
+        /// Present and `true` when this is the kept answer of an earlier request with the same key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// The reservation was changed.
+#[derive(ApiResponse)]
+pub enum Changed {
+    /// The reservation as it is now.
+    #[oai(status = 200)]
+    Changed(
+        Json<Reservation>,
+        /// Present and `true` when this is the kept answer of an earlier request with the same key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// The hold was given up.
+#[derive(ApiResponse)]
+pub enum Released {
+    /// Its tickets are on sale again. Asking again is answered the same.
+    #[oai(status = 204)]
+    Released,
+}
+
+#[OpenApi(prefix_path = "/api", tag = "Tags::Reservations")]
+impl ReservationsApi {
+    /// Reserve a ticket
+    ///
+    /// Holds this one ticket for the caller.
+    #[oai(
+        path = "/tickets/:ticket_id/reserve",
+        method = "post",
+        operation_id = "reserve_ticket"
+    )]
+    async fn reserve_ticket(
+        &self,
+        buyer: SignedIn,
+        /// The ticket.
+        ticket_id: Path<i64>,
+        /// Makes it safe to ask twice: the same key gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Held, Refused<ReserveTicketProblems>> {
+        let buyer = buyer.0.id;
+        let key = Key::read(key.0, buyer, "reserve_ticket", &ticket_id.0)?;
+        let wanted = Wanted::Tickets {
+            event: None,
+            tickets: vec![TicketId(ticket_id.0)],
+        };
+        Ok(self.hold(buyer, wanted, key).await?)
+    }
+
+    /// Reserve tickets or places
+    ///
+    /// Holds the named tickets, or any places of a zone, all of them or none.
+    #[oai(
+        path = "/reservations",
+        method = "post",
+        operation_id = "create_reservation"
+    )]
+    async fn create_reservation(
+        &self,
+        buyer: SignedIn,
+        /// Makes it safe to ask twice: the same key and body gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: Body<ReservationRequest>,
+    ) -> Result<Held, Refused<ReserveProblems>> {
+        let buyer = buyer.0.id;
+        let key = Key::read(key.0, buyer, "create_reservation", &body.0)?;
+        let wanted = Wanted::try_from(body.0)?;
+        Ok(self.hold(buyer, wanted, key).await?)
+    }
+
+    /// List my reservations
+    ///
+    /// The caller's own, newest first.
+    #[oai(
+        path = "/reservations",
+        method = "get",
+        operation_id = "list_reservations"
+    )]
+    async fn list_reservations(
+        &self,
+        owner: SignedIn,
+        /// Only those in this state.
+        status: Query<Option<Status>>,
+        /// How many at the most.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u64>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<ReservationList>, Refused<ListProblems>> {
+        let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
+        let after = cursor.0.map(|text| {
+            Cursor::decode(&text)
+                .ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier page"))
+        });
+        let after = after.transpose()?;
+        let status = status.0.map(Into::into);
+        let db = &self.app.db;
+        let found = store::own_reservations(db, owner.0.id, status, after, limit).await?;
+        let (found, next) = page::cut(found, limit, |reservation| Cursor {
+            at: reservation.created_at,
+            id: reservation.id,
+        });
+        let items = self.with_tickets(found).await?;
+        Ok(Json(ReservationList { items, next }))
+    }
+
+    /// Read a reservation
+    ///
+    /// One of the caller's own; somebody else's is not found.
+    #[oai(
+        path = "/reservations/:reservation_id",
+        method = "get",
+        operation_id = "get_reservation"
+    )]
+    async fn get_reservation(
+        &self,
+        owner: SignedIn,
+        /// The reservation.
+        reservation_id: Path<Uuid>,
+    ) -> Result<Json<Reservation>, Refused<ReadProblems>> {
+        let id = ReservationId(reservation_id.0);
+        let found = store::own_reservation(self.app.db.reader(), owner.0.id, id).await?;
+        let view = self.with_tickets(found.into_iter().collect()).await?.pop();
+        Ok(Json(
+            view.ok_or_else(|| Problem::not_found("reservation"))?,
+        ))
+    }
+
+    /// Extend a hold
+    ///
+    /// Gives it its full time again, up to a fixed maximum since it began; at the maximum nothing
+    /// changes.
+    #[oai(
+        path = "/reservations/:reservation_id/extend",
+        method = "post",
+        operation_id = "extend_reservation"
+    )]
+    async fn extend_reservation(
+        &self,
+        owner: SignedIn,
+        /// The reservation.
+        reservation_id: Path<Uuid>,
+        /// Makes it safe to ask twice: the same key gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Changed, Refused<ExtendProblems>> {
+        let (app, owner) = (self.app.clone(), owner.0.id);
+        let id = ReservationId(reservation_id.0);
+        let key = Key::read(key.0, owner, "extend_reservation", &id)?;
+        let work = async move {
+            once(&app, key.as_ref(), extend_hold(&app, owner, id, key.as_ref())).await
+        };
+        let outcome = self.app.detached(work).await;
+        Ok(changed(count("extend", outcome)?))
+    }
+
+    /// Confirm a hold
+    ///
+    /// Pays for it. With success its tickets are the caller's for good; otherwise the hold stands
+    /// until it expires, and no money is kept.
+    #[oai(
+        path = "/reservations/:reservation_id/confirm",
+        method = "post",
+        operation_id = "confirm_reservation"
+    )]
+    async fn confirm_reservation(
+        &self,
+        owner: SignedIn,
+        /// The reservation.
+        reservation_id: Path<Uuid>,
+        /// Makes it safe to ask twice: the same key and body gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+        body: Body<ConfirmRequest>,
+    ) -> Result<Changed, Refused<ConfirmProblems>> {
+        let (app, owner) = (self.app.clone(), owner.0.id);
+        let id = ReservationId(reservation_id.0);
+        let key = Key::read(key.0, owner, "confirm_reservation", &(id, &body.0))?;
+        let token = body.0.payment.token;
+        let work = async move {
+            let key = key.as_ref();
+            once(&app, key, confirm_reservation(&app, owner, id, &token, key)).await
+        };
+        let outcome = self.app.detached(work).await;
+        Ok(changed(count("confirm", outcome)?))
+    }
+
+    /// Give up a hold
+    ///
+    /// All its tickets are on sale again.
+    #[oai(
+        path = "/reservations/:reservation_id",
+        method = "delete",
+        operation_id = "release_reservation"
+    )]
+    async fn release_reservation(
+        &self,
+        owner: SignedIn,
+        /// The reservation.
+        reservation_id: Path<Uuid>,
+    ) -> Result<Released, Refused<ReleaseProblems>> {
+        let (app, owner) = (self.app.clone(), owner.0.id);
+        let id = ReservationId(reservation_id.0);
+        let work = async move { release_hold(&app, owner, id).await };
+        let outcome = self.app.detached(work).await;
+        count("release", outcome.map_err(Problem::from))?;
+        Ok(Released::Released)
+    }
+
+    /// Give up one ticket
+    ///
+    /// Of the caller's hold. With its last ticket the hold is released.
+    #[oai(
+        path = "/tickets/:ticket_id/release",
+        method = "post",
+        operation_id = "release_ticket"
+    )]
+    async fn release_ticket(
+        &self,
+        owner: SignedIn,
+        /// The ticket.
+        ticket_id: Path<i64>,
+        /// Makes it safe to ask twice: the same key gives the same answer.
+        #[oai(name = "Idempotency-Key")]
+        key: Header<Option<String>>,
+    ) -> Result<Changed, Refused<ReleaseTicketProblems>> {
+        let (app, owner) = (self.app.clone(), owner.0.id);
+        let ticket = TicketId(ticket_id.0);
+        let key = Key::read(key.0, owner, "release_ticket", &ticket)?;
+        let work = async move {
+            let key = key.as_ref();
+            once(&app, key, release_ticket(&app, owner, ticket, key)).await
+        };
+        let outcome = self.app.detached(work).await;
+        Ok(changed(count("release", outcome)?))
+    }
+
+    async fn hold(
+        &self,
+        buyer: UserId,
+        wanted: Wanted,
+        key: Option<Key>,
+    ) -> Result<Held, Problem> {
+        let app = self.app.clone();
+        let work = async move {
+            let key = key.as_ref();
+            once(&app, key, hold_tickets(&app, buyer, &wanted, key)).await
+        };
+        let held = count("hold", self.app.detached(work).await)?;
+        let location = format!("/api/reservations/{}", held.value.id);
+        Ok(Held::Created(
+            Json(held.value),
+            location,
+            replayed(held.replayed),
+        ))
+    }
+
+    async fn with_tickets(
+        &self,
+        reservations: Vec<reservation::Model>,
+    ) -> Result<Vec<Reservation>, Problem> {
+        let tickets = store::tickets_of(self.app.db.reader(), &reservations).await?;
+        let views = reservations.into_iter().map(|reservation| {
+            let of_it = tickets.iter().filter(|(id, _)| id.0 == reservation.id);
+            let of_it = of_it.map(|(_, ticket)| ticket.clone()).collect();
+            Reservation::new(reservation, of_it)
+        });
+        Ok(views.collect())
+    }
+}
+
+fn count<T>(operation: &'static str, outcome: Result<T, Problem>) -> Result<T, Problem> {
+    let label = match &outcome {
+        Ok(_) => "ok",
+        Err(problem) => problem.slug().as_str(),
+    };
+    count_outcome(operation, label);
+    outcome
+}
+
+fn changed(answer: Answer<Reservation>) -> Changed {
+    Changed::Changed(Json(answer.value), replayed(answer.replayed))
+}
+
+fn replayed(replayed: bool) -> Option<String> {
+    replayed.then(|| "true".to_owned())
+}
+
+impl TryFrom<ReservationRequest> for Wanted {
+    type Error = Problem;
+
+    fn try_from(request: ReservationRequest) -> Result<Self, Problem> {
+        let event = EventId(request.event_id);
+        match (request.ticket_ids, request.zone_id, request.quantity) {
+            (Some(ids), None, None) => {
+                if let Some(twice) = find_duplicate(&ids) {
+                    return Err(Problem::invalid(
+                        "ticket_ids",
+                        format!("names ticket {twice} twice"),
+                    ));
+                }
+                debug_assert!(ids.len() <= MAX_TICKETS, "the document says how many");
+                Ok(Self::Tickets {
+                    event: Some(event),
+                    tickets: ids.into_iter().map(TicketId).collect(),
+                })
+            }
+            (None, Some(zone), Some(quantity)) => Ok(Self::Places {
+                event,
+                zone: ZoneId(zone),
+                quantity: usize::try_from(quantity)
+                    .map_err(|_| Problem::invalid("quantity", "must be at least 1"))?,
+            }),
+            (Some(_), _, _) => Err(Problem::invalid(
+                "ticket_ids",
+                "goes without zone_id and quantity",
+            )),
+            (None, None, _) => Err(Problem::invalid(
+                "zone_id",
+                "is required where ticket_ids is absent",
+            )),
+            (None, Some(_), None) => Err(Problem::invalid("quantity", "is required with zone_id")),
+        }
+    }
+}
+
+impl From<Status> for ReservationStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Held => Self::Held,
+            Status::Confirmed => Self::Confirmed,
+            Status::Released => Self::Released,
+            Status::Expired => Self::Expired,
+            Status::Refunded => Self::Refunded,
+        }
+    }
+}
+
+impl Example for ReservationRequest {
+    fn example() -> Self {
+        Self {
+            event_id: 1,
+            ticket_ids: Some(vec![17, 18]),
+            zone_id: None,
+            quantity: None,
+        }
+    }
+}
+
+impl Example for ConfirmRequest {
+    fn example() -> Self {
+        Self {
+            payment: Payment {
+                method: PaymentMethod::Simulated,
+                token: "tok_success".into(),
+            },
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What calls about reservations can be refused for, and the problem document of each error.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::json;
+
+use super::change::ChangeError;
+use super::hold::HoldError;
+use super::store::Candidate;
+use super::views::status_name;
+use crate::catalog::row_label;
+use crate::catalog::views::ticket_status_name;
+use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+
+/// What reserving one ticket can be refused for.
+pub struct ReserveTicketProblems;
+
+impl Problems for ReserveTicketProblems {
+    fn slugs() -> Vec<Slug> {
+        [SIGNED_IN, KEYS, HOLD].concat()
+    }
+}
+
+/// What reserving several tickets or places can be refused for.
+pub struct ReserveProblems;
+
+impl Problems for ReserveProblems {
+    fn slugs() -> Vec<Slug> {
+        [SIGNED_IN_WITH_BODY, KEYS, HOLD, &[Slug::ZoneSoldOut]].concat()
+    }
+}
+
+/// What reading one's own reservations can be refused for.
+pub struct ListProblems;
+
+impl Problems for ListProblems {
+    fn slugs() -> Vec<Slug> {
+        SIGNED_IN.to_vec()
+    }
+}
+
+/// What reading a reservation can be refused for.
+pub struct ReadProblems;
+
+impl Problems for ReadProblems {
+    fn slugs() -> Vec<Slug> {
+        [SIGNED_IN, &[Slug::NotFound]].concat()
+    }
+}
+
+/// What extending a hold can be refused for.
+pub struct ExtendProblems;
+
+impl Problems for ExtendProblems {
+    fn slugs() -> Vec<Slug> {
+        [SIGNED_IN, KEYS, CHANGE].concat()
+    }
+}
+
+/// What giving up a hold can be refused for.
+pub struct ReleaseProblems;
+
+impl Problems for ReleaseProblems {
+    fn slugs() -> Vec<Slug> {
+        [SIGNED_IN, CHANGE, &[Slug::PaymentInProgress]].concat()
+    }
+}
+
+/// What giving up one ticket can be refused for.
+pub struct ReleaseTicketProblems;
+
+impl Problems for ReleaseTicketProblems {
+    fn slugs() -> Vec<Slug> {
+        [SIGNED_IN, KEYS, CHANGE, &[Slug::PaymentInProgress]].concat()
+    }
+}
+
+/// What confirming can be refused for.
+pub struct ConfirmProblems;
+
+impl Problems for ConfirmProblems {
+    fn slugs() -> Vec<Slug> {
+        [
+            SIGNED_IN_WITH_BODY,
+            KEYS,
+            CHANGE,
+            &[
+                Slug::PaymentDeclined,
+                Slug::PaymentInProgress,
+                Slug::PaymentTimeout,
+            ],
+        ]
+        .concat()
+    }
+}
+
+const KEYS: &[Slug] = &[Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight];
+
+const HOLD: &[Slug] = &[
+    Slug::NotFound,
+    Slug::NotOnSale,
+    Slug::TicketTaken,
+    Slug::TicketContended,
+];
+
+const CHANGE: &[Slug] = &[
+    Slug::NotFound,
+    Slug::InvalidTransition,
+    Slug::HoldExpired,
+];
+
+impl From<HoldError> for Problem {
+    fn from(err: HoldError) -> Self {
+        match err {
+            HoldError::NoSuch(what) => Self::not_found(what),
+            HoldError::MixedEvents => {
+                Self::invalid("ticket_ids", "must all be tickets of the event")
+            }
+            HoldError::NotOnSale { sales_open_at } => not_on_sale(sales_open_at),
+            HoldError::Taken(taken) => {
+                let detail = match taken.len() {
+                    1 => "The ticket is not available any more.".to_owned(),
+                    n => format!("{n} of the tickets are not available any more."),
+                };
+                let conflicts: Vec<_> = taken.iter().map(conflict).collect();
+                Self::new(Slug::TicketTaken, detail).with("conflicts", conflicts)
+            }
+            HoldError::SoldOut { zone, available } => Self::new(
+                Slug::ZoneSoldOut,
+                format!("{available} places are left in the zone."),
+            )
+            .with("zone_id", zone.0)
+            .with("available", available),
+            HoldError::Contended { retry_after } => Self::new(
+                Slug::TicketContended,
+                "Other attempts are working on these tickets; some may fail.",
+            )
+            .with(
+                "retry_after_ms",
+                u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
+            ),
+            HoldError::WithoutLocks => {
+                Self::unavailable("Too few lock nodes answer, and this instance needs them.")
+            }
+            // The hold tries again after it was outrun, so that this is not answered.
+            HoldError::Outrun => Self::internal(err),
+            HoldError::Db(err) => err.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(err: ChangeError) -> Self {
+        match err {
+            ChangeError::NoSuchReservation => Self::not_found("reservation"),
+            ChangeError::Expired { at } => {
+                Self::new(Slug::HoldExpired, "Its tickets are on sale again.")
+                    .with("expired_at", rfc3339(at))
+            }
+            ChangeError::InvalidTransition(status) => {
+                let status = status_name(status);
+                Self::new(
+                    Slug::InvalidTransition,
+                    format!("The reservation is {status}."),
+                )
+                .with("status", status)
+            }
+            ChangeError::PaymentInProgress => {
+                Self::new(Slug::PaymentInProgress, "Wait for its answer.")
+            }
+            ChangeError::Declined(reason) => Self::new(
+                Slug::PaymentDeclined,
+                "Pay another way before the hold expires.",
+            )
+            .with("reason", reason),
+            ChangeError::PaymentTimedOut => Self::new(
+                Slug::PaymentTimeout,
+                "No money is taken. Try again before the hold expires.",
+            ),
+            ChangeError::Outrun => Self::new(
+                Slug::InvalidTransition,
+                "The reservation changed at the same moment; read it again.",
+            )
+            .with("status", "held"),
+            ChangeError::Db(err) => err.into(),
+        }
+    }
+}
+
+fn not_on_sale(sales_open_at: Option<DateTime<Utc>>) -> Problem {
+    match sales_open_at {
+        Some(at) => Problem::new(Slug::NotOnSale, "The sale has not opened yet.")
+            .with("sales_open_at", rfc3339(at)),
+        None => Problem::new(Slug::NotOnSale, "The sale is closed."),
+    }
+}
+
+fn conflict(ticket: &Candidate) -> serde_json::Value {
+    json!({
+        "ticket_id": ticket.id,
+        "row": ticket.row_number.map(row_label),
+        "seat": ticket.seat_number.map(|seat| seat.to_string()),
+        "status": ticket_status_name(ticket.status),
+        "version": ticket.version,
+    })
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}

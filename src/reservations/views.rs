@@ -1,0 +1,117 @@
+//! A reservation as the API shows it, and as an idempotency key keeps it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use poem_openapi::Object;
+use poem_openapi::types::Example;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::store::HeldTicket;
+use crate::catalog::row_label;
+use crate::entity::reservation::{self, ReservationStatus};
+use crate::money::Money;
+
+/// One buyer's set of tickets of one event, all or nothing.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(example)]
+pub struct Reservation {
+    /// The reservation; nobody can guess it.
+    pub id: Uuid,
+    /// The event.
+    pub event_id: i64,
+    /// `held`, `confirmed`, `released`, `expired` or `refunded`.
+    pub status: String,
+    /// When the hold ends unless it is confirmed first, by the database's time.
+    pub expires_at: DateTime<Utc>,
+    /// What its tickets cost together.
+    pub total: Money,
+    /// Its tickets; those it had, once it is released or expired.
+    pub tickets: Vec<ReservedTicket>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// Raised with every change.
+    pub version: i64,
+}
+
+/// A ticket in a reservation.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+pub struct ReservedTicket {
+    /// The ticket.
+    pub id: i64,
+    /// Its zone.
+    pub zone_id: i64,
+    /// The zone's name.
+    pub zone: String,
+    /// Its row; null in a standing zone.
+    pub row: Option<String>,
+    /// Its seat; null in a standing zone.
+    pub seat: Option<String>,
+    /// What it cost when it was held.
+    pub price: Money,
+    /// The ticket's version.
+    pub version: i64,
+}
+
+impl Reservation {
+    /// The reservation with its tickets.
+    pub fn new(reservation: reservation::Model, tickets: Vec<HeldTicket>) -> Self {
+        let currency = reservation.currency;
+        let tickets = tickets
+            .into_iter()
+            .map(|ticket| ReservedTicket {
+                id: ticket.id,
+                zone_id: ticket.zone_id,
+                zone: ticket.zone_name,
+                row: ticket.row_number.map(row_label),
+                seat: ticket.seat_number.map(|seat| seat.to_string()),
+                price: Money::new(ticket.price_amount, currency.as_str()),
+                version: ticket.version,
+            })
+            .collect();
+        Self {
+            id: reservation.id,
+            event_id: reservation.event_id,
+            status: status_name(reservation.status).to_owned(),
+            expires_at: reservation.expires_at,
+            total: Money::new(reservation.total_amount, currency),
+            tickets,
+            created_at: reservation.created_at,
+            version: reservation.version,
+        }
+    }
+}
+
+/// The name of a status in answers.
+pub fn status_name(status: ReservationStatus) -> &'static str {
+    match status {
+        ReservationStatus::Held => "held",
+        ReservationStatus::Confirmed => "confirmed",
+        ReservationStatus::Released => "released",
+        ReservationStatus::Expired => "expired",
+        ReservationStatus::Refunded => "refunded",
+    }
+}
+
+impl Example for Reservation {
+    fn example() -> Self {
+        let created_at = DateTime::from_timestamp(1_795_255_200, 0).unwrap_or_default();
+        Self {
+            id: Uuid::from_u128(0x3f2a_9d10_5b77_4e0c_9a41_c6d8_e0f1_2233),
+            event_id: 1,
+            status: "held".into(),
+            expires_at: created_at + TimeDelta::seconds(300),
+            total: Money::example(),
+            tickets: vec![ReservedTicket {
+                id: 17,
+                zone_id: 2,
+                zone: "Stalls".into(),
+                row: Some("B".into()),
+                seat: Some("7".into()),
+                price: Money::example(),
+                version: 1,
+            }],
+            created_at,
+            version: 1,
+        }
+    }
+}

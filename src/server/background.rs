@@ -1,0 +1,97 @@
+//! What every instance does in the background, none of them special.
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::health;
+use crate::idempotency;
+use crate::reservations;
+use crate::state::App;
+use crate::telemetry::{self, OkOrLog};
+
+/// Starts everything; the future ends once it has stopped after `stop`.
+pub fn start(
+    app: &App,
+    metrics: &PrometheusHandle,
+    stop: &CancellationToken,
+) -> impl Future<Output = ()> + use<> {
+    let tasks = TaskTracker::new();
+    let metrics = metrics.clone();
+
+    every(&tasks, stop, app, EXPIRE_EVERY, |app| async move {
+        let worker = app.clone();
+        app.detached(async move { reservations::expire_due_holds(&worker).await })
+            .await
+            .ok_or_log("expiring holds");
+    });
+    every(&tasks, stop, app, SETTLE_EVERY, |app| async move {
+        let worker = app.clone();
+        app.detached(async move { reservations::settle_lost_payments(&worker).await })
+            .await
+            .ok_or_log("settling lost payments");
+    });
+    every(&tasks, stop, app, FORGET_EVERY, |app| async move {
+        idempotency::forget_old_keys(&app)
+            .await
+            .ok_or_log("forgetting old idempotency keys");
+    });
+    every(&tasks, stop, app, SAMPLE_EVERY, |app| async move {
+        health::probe(&app).await;
+        sample_pools(&app);
+        reservations::sample_active_holds(&app)
+            .await
+            .ok_or_log("counting holds");
+    });
+    every(&tasks, stop, app, telemetry::UPKEEP_INTERVAL, move |_app| {
+        metrics.run_upkeep();
+        std::future::ready(())
+    });
+
+    tasks.close();
+    async move { tasks.wait().await }
+}
+
+// A hold ends within a second of its deadline.
+const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+const SETTLE_EVERY: Duration = Duration::from_secs(5);
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+
+fn every<F: Future<Output = ()> + Send>(
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    app: &App,
+    period: Duration,
+    step: impl Fn(App) -> F + Send + 'static,
+) {
+    let (stop, app) = (stop.clone(), app.clone());
+    tasks.spawn(async move {
+        let mut ticks = interval(period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            if app.is_draining() {
+                break;
+            }
+            step(app.clone()).await;
+        }
+    });
+}
+
+fn sample_pools(app: &App) {
+    for (pool, idle, in_use, most) in app.db.pool_use() {
+        let connections = |state| {
+            metrics::gauge!(telemetry::POOL_CONNECTIONS, "pool" => pool, "state" => state)
+        };
+        connections("idle").set(idle);
+        connections("in_use").set(in_use);
+        metrics::gauge!(telemetry::POOL_MAX, "pool" => pool).set(most);
+    }
+}

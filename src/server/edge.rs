@@ -1,0 +1,232 @@
+//! The edge: what happens to every request before a slice sees it and to every answer after.
+//!
+//! ```text
+//!   request ──> id ──> too many in flight? ──> body too large? ──> route ──> handler
+//!   answer  <── id, instance <── counted, logged <── problem document <── error or panic
+//! ```
+
+use poem::endpoint::BoxEndpoint;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{
+    Endpoint, EndpointExt, IntoResponse, PathPattern, Request, Response, Result, Route,
+};
+use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
+use serde_json::Value;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::body;
+use crate::problem::{Problem, Slug};
+use crate::state::App;
+use crate::telemetry::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SHED};
+
+/// Puts the edge around some routes.
+pub fn guard(app: &App, routes: Route) -> impl Endpoint + use<> {
+    Edge {
+        app: app.clone(),
+        routes: routes.data(app.clone()).map_to_response().boxed(),
+        in_flight: AtomicU32::new(0),
+    }
+}
+
+struct Edge {
+    app: App,
+    routes: BoxEndpoint<'static>,
+    in_flight: AtomicU32,
+}
+
+impl Endpoint for Edge {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let started = Instant::now();
+        let id = request_id(request.headers());
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let span = tracing::info_span!("request", request_id = %id, method = %method, path);
+
+        let (mut response, route) = self.answer(request).instrument(span.clone()).await;
+        self.finish(&mut response, &id);
+
+        let status = response.status().as_u16();
+        let took = started.elapsed();
+        record(&method, route, status, took.as_secs_f64());
+        span.in_scope(|| tracing::info!(status, ms = took.as_secs_f64() * 1e3, "answered"));
+        Ok(response)
+    }
+}
+
+impl Edge {
+    /// The answer, and the pattern of the route that gave it.
+    async fn answer(&self, request: Request) -> (Response, String) {
+        let Some(_place) = self.enter() else {
+            metrics::counter!(HTTP_SHED).increment(1);
+            let problem = Problem::unavailable("Too many requests are in flight.");
+            return (problem.into_response(), unrouted());
+        };
+        if announced_length(request.headers()) > body::MAX_BYTES {
+            return (body::too_large().into_response(), unrouted());
+        }
+        let routed = AssertUnwindSafe(self.routes.call(request));
+        match futures_util::FutureExt::catch_unwind(routed).await {
+            Ok(Ok(response)) => {
+                let route = route_label(response.data());
+                (response, route)
+            }
+            Ok(Err(err)) => {
+                let route = route_label(err.data());
+                (answer_error(err), route)
+            }
+            // The panic hook has logged where.
+            Err(_) => (Problem::internal("a handler panicked").into_response(), unrouted()),
+        }
+    }
+
+    fn enter(&self) -> Option<InFlight<'_>> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let place = InFlight(&self.in_flight);
+        metrics::gauge!(HTTP_IN_FLIGHT).set(before + 1);
+        (before < self.app.config.max_in_flight).then_some(place)
+    }
+
+    /// Gives the answer its id and instance, and a problem its body.
+    fn finish(&self, response: &mut Response, id: &str) {
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            let mut document = problem.document();
+            document.insert("request_id".into(), id.into());
+            response.set_body(Value::Object(document).to_string());
+            response.headers_mut().insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json"),
+            );
+        }
+        let headers = response.headers_mut();
+        for (name, value) in [(REQUEST_ID, id), (SERVED_BY, &self.app.instance)] {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        }
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
+}
+
+/// A request in flight, for as long as it lives.
+struct InFlight<'a>(&'a AtomicU32);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        let before = self.0.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!(HTTP_IN_FLIGHT).set(before - 1);
+    }
+}
+
+/// The route that answered, as a metric label: its pattern, never a path, of which there is no end.
+fn route_label(pattern: Option<&PathPattern>) -> String {
+    pattern.map_or_else(unrouted, |pattern| pattern.0.to_string())
+}
+
+/// The label of what was answered before it came to a route.
+fn unrouted() -> String {
+    "none".to_owned()
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
+
+/// The caller's id for the request where it is sane, otherwise a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let is_sane = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    headers
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(is_sane)
+        .map_or_else(|| Uuid::new_v4().simple().to_string(), ToOwned::to_owned)
+}
+
+fn announced_length(headers: &HeaderMap) -> usize {
+    headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse().ok())
+        .unwrap_or(0)
+}
+
+/// The problem document of an error that poem made before or after a handler.
+fn answer_error(err: poem::Error) -> Response {
+    if err.is_from_response() {
+        return err.into_response();
+    }
+    problem_of(&err).into_response()
+}
+
+fn problem_of(err: &poem::Error) -> Problem {
+    if let Some(err) = err.downcast_ref::<ParsePathError>() {
+        return Problem::invalid(err.name, err.reason.clone());
+    }
+    if let Some(err) = err.downcast_ref::<ParseParamError>() {
+        return Problem::invalid(err.name, err.reason.clone());
+    }
+    if err.is::<AuthorizationError>() {
+        return Problem::new(
+            Slug::Unauthenticated,
+            "Send Authorization: Bearer <access_token>.",
+        );
+    }
+    if err.is::<NotFoundError>() {
+        return Problem::not_found("address");
+    }
+    if err.is::<MethodNotAllowedError>() {
+        return Problem::new(Slug::MethodNotAllowed, "The path takes other methods.");
+    }
+    match err.status() {
+        StatusCode::NOT_FOUND => Problem::not_found("address"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(Slug::MethodNotAllowed, "The path takes other methods.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::new(Slug::UnsupportedMediaType, err.to_string())
+        }
+        status if status.is_client_error() => Problem::invalid("request", err.to_string()),
+        _ => Problem::internal(err),
+    }
+}
+
+fn record(method: &Method, route: String, status: u16, took_secs: f64) {
+    let method = method_label(method);
+    metrics::histogram!(HTTP_DURATION, "route" => route.clone(), "method" => method)
+        .record(took_secs);
+    metrics::counter!(
+        HTTP_REQUESTS,
+        "route" => route,
+        "method" => method,
+        "status" => status.to_string()
+    )
+    .increment(1);
+}
+
+/// The method as a label of few values, whatever a client makes up.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

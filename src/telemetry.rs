@@ -1,0 +1,198 @@
+//! Logs and metrics.
+//!
+//! Every metric is named here, with its unit in the name and labels of few values: routes are
+//! patterns, outcomes are problem slugs. Operators find the list in docs/operations.md.
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::fmt;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+
+/// HTTP requests answered, by route, method and status.
+pub const HTTP_REQUESTS: &str = "holdfast_http_requests_total";
+/// Time from reading a request to its answer, by route and method.
+pub const HTTP_DURATION: &str = "holdfast_http_request_duration_seconds";
+/// Requests being worked on.
+pub const HTTP_IN_FLIGHT: &str = "holdfast_http_requests_in_flight";
+/// Requests refused because too many were in flight.
+pub const HTTP_SHED: &str = "holdfast_http_requests_shed_total";
+/// Operations on reservations, by operation and outcome (`ok` or a problem slug).
+pub const OUTCOMES: &str = "holdfast_reservation_outcomes_total";
+/// Time one request spent getting its locks, over all attempts.
+pub const LOCK_WAIT: &str = "holdfast_lock_wait_duration_seconds";
+/// Holds committed on the version alone, because no quorum of lock nodes answered.
+pub const LOCK_BYPASSED: &str = "holdfast_lock_bypassed_total";
+/// Time of one transaction that writes, by operation.
+pub const COMMIT_DURATION: &str = "holdfast_commit_duration_seconds";
+/// Commits that met a version other than the one they had seen, by operation.
+pub const VERSION_CONFLICTS: &str = "holdfast_version_conflicts_total";
+/// Holds that are running, over the whole cluster.
+pub const HOLDS_ACTIVE: &str = "holdfast_holds_active";
+/// Holds that this instance ended because their time was up.
+pub const HOLDS_EXPIRED: &str = "holdfast_holds_expired_total";
+/// How long after its deadline a hold was ended.
+pub const EXPIRY_LAG: &str = "holdfast_hold_expiry_lag_seconds";
+/// Database connections, by pool and state (`idle` or `in_use`).
+pub const POOL_CONNECTIONS: &str = "holdfast_db_pool_connections";
+/// The most connections a pool may have.
+pub const POOL_MAX: &str = "holdfast_db_pool_max_connections";
+/// Whether a dependency answers: 1 or 0.
+pub const DEPENDENCY_UP: &str = "holdfast_dependency_up";
+/// Passwords waiting for their turn to be hashed.
+pub const HASHES_WAITING: &str = "holdfast_password_hashes_waiting";
+/// Time of hashing one password, without the wait.
+pub const HASH_DURATION: &str = "holdfast_password_hash_duration_seconds";
+/// Attempts to take or return money, by outcome.
+pub const PAYMENTS: &str = "holdfast_payments_total";
+/// 1 while the instance shuts down.
+pub const DRAINING: &str = "holdfast_draining";
+/// 1, with what is running as labels.
+pub const BUILD_INFO: &str = "holdfast_build_info";
+
+/// Installs the metrics recorder; the handle renders what it has recorded.
+///
+/// # Panics
+/// When called twice in a process.
+pub fn install_metrics() -> PrometheusHandle {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS_SECONDS)
+        .expect("the buckets are not empty")
+        .install_recorder()
+        .expect("the recorder is installed once");
+    describe();
+    start_counters();
+    handle
+}
+
+/// Starts logging as the settings say.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn install_logs(config: &Config) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::try_new(&config.log)?;
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match config.log_format() {
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Text => logs.init(),
+    }
+    Ok(())
+}
+
+/// Records what is running.
+pub fn record_build(database: &'static str, uses_redis: bool) {
+    let coordination = if uses_redis { "redis" } else { "embedded" };
+    metrics::gauge!(
+        BUILD_INFO,
+        "version" => env!("CARGO_PKG_VERSION"),
+        "database" => database,
+        "coordination" => coordination
+    )
+    .set(1.0);
+}
+
+/// Counts one operation on a reservation.
+pub fn count_outcome(operation: &'static str, outcome: &'static str) {
+    metrics::counter!(OUTCOMES, "operation" => operation, "outcome" => outcome).increment(1);
+}
+
+/// Counts one attempt to take or return money.
+pub fn count_payment(outcome: &'static str) {
+    metrics::counter!(PAYMENTS, "outcome" => outcome).increment(1);
+}
+
+/// For errors that are told to nobody but the log, so that none is swallowed without a name.
+pub trait OkOrLog<T> {
+    /// The value, or `None` after a line in the log that says what failed.
+    fn ok_or_log(self, doing: &'static str) -> Option<T>;
+}
+
+impl<T, E: fmt::Display> OkOrLog<T> for Result<T, E> {
+    fn ok_or_log(self, doing: &'static str) -> Option<T> {
+        self.inspect_err(|err| tracing::warn!(error = %err, doing, "a background step failed"))
+            .ok()
+    }
+}
+
+/// How often the recorder tidies up after itself.
+pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shows counters from the start, so that a rate sees their first step.
+fn start_counters() {
+    for name in [HTTP_SHED, LOCK_BYPASSED, HOLDS_EXPIRED] {
+        metrics::counter!(name).absolute(0);
+    }
+    for outcome in ["succeeded", "declined", "timed_out", "refunded"] {
+        metrics::counter!(PAYMENTS, "outcome" => outcome).absolute(0);
+    }
+    metrics::gauge!(DRAINING).set(0.0);
+}
+
+// From half a millisecond, a lone reservation, to ten seconds, a client's patience.
+const BUCKETS_SECONDS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+fn describe() {
+    describe_counter!(
+        HTTP_REQUESTS,
+        "HTTP requests answered, by route, method and status."
+    );
+    describe_histogram!(
+        HTTP_DURATION,
+        Unit::Seconds,
+        "Time from reading a request to its answer."
+    );
+    describe_gauge!(HTTP_IN_FLIGHT, "Requests being worked on.");
+    describe_counter!(
+        HTTP_SHED,
+        "Requests refused because too many were in flight."
+    );
+    describe_counter!(
+        OUTCOMES,
+        "Operations on reservations, by operation and outcome."
+    );
+    describe_histogram!(
+        LOCK_WAIT,
+        Unit::Seconds,
+        "Time one request spent getting its locks."
+    );
+    describe_counter!(LOCK_BYPASSED, "Holds committed on the version alone.");
+    describe_histogram!(
+        COMMIT_DURATION,
+        Unit::Seconds,
+        "Time of one writing transaction."
+    );
+    describe_counter!(
+        VERSION_CONFLICTS,
+        "Commits that met another version than they had seen."
+    );
+    describe_gauge!(
+        HOLDS_ACTIVE,
+        "Holds that are running, over the whole cluster."
+    );
+    describe_counter!(HOLDS_EXPIRED, "Holds ended because their time was up.");
+    describe_histogram!(
+        EXPIRY_LAG,
+        Unit::Seconds,
+        "How long after its deadline a hold was ended."
+    );
+    describe_gauge!(
+        POOL_CONNECTIONS,
+        "Database connections, by pool and state."
+    );
+    describe_gauge!(POOL_MAX, "The most connections a pool may have.");
+    describe_gauge!(DEPENDENCY_UP, "Whether a dependency answers.");
+    describe_gauge!(
+        HASHES_WAITING,
+        "Passwords waiting for their turn to be hashed."
+    );
+    describe_histogram!(HASH_DURATION, Unit::Seconds, "Time of hashing one password.");
+    describe_counter!(PAYMENTS, "Attempts to take or return money, by outcome.");
+    describe_gauge!(DRAINING, "1 while the instance shuts down.");
+    describe_gauge!(BUILD_INFO, "What is running, as labels.");
+}

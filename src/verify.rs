@@ -1,0 +1,141 @@
+//! Checks every invariant in the database: what must hold whatever happened.
+//!
+//! Each check is a query for what breaks it, in SQL that both databases read. `holdfast verify`
+//! runs them; so does every test, at its end.
+
+use sea_orm::{ConnectionTrait, DbErr, Statement};
+
+use crate::db::Db;
+
+/// A rule that was found broken.
+#[derive(Debug)]
+pub struct Violation {
+    /// What must hold.
+    pub rule: &'static str,
+    /// Some of what breaks it, for the person who has to look into it.
+    pub examples: Vec<String>,
+}
+
+/// Runs every check.
+pub async fn find_violations(db: &Db) -> Result<Vec<Violation>, DbErr> {
+    let mut violations = Vec::new();
+    for check in CHECKS {
+        let sql = format!("{} LIMIT 5", check.sql);
+        let backend = db.reader().get_database_backend();
+        let rows = db
+            .reader()
+            .query_all_raw(Statement::from_string(backend, sql))
+            .await?;
+        let examples = rows
+            .iter()
+            .map(|row| row.try_get("", "example"))
+            .collect::<Result<Vec<String>, _>>()?;
+        if !examples.is_empty() {
+            violations.push(Violation {
+                rule: check.rule,
+                examples,
+            });
+        }
+    }
+    Ok(violations)
+}
+
+/// How many rules are checked.
+pub fn count_checks() -> usize {
+    CHECKS.len()
+}
+
+struct Check {
+    rule: &'static str,
+    /// Selects a text `example` for each thing that breaks the rule.
+    sql: &'static str,
+}
+
+const CHECKS: &[Check] = &[
+    Check {
+        rule: "a ticket is in at most one active reservation",
+        sql: "SELECT 'ticket ' || ticket_id AS example FROM reservation_tickets WHERE active \
+              GROUP BY ticket_id HAVING COUNT(*) > 1",
+    },
+    Check {
+        rule: "a held ticket is in a held reservation, a sold one in a confirmed one",
+        sql: "SELECT 'ticket ' || t.id || ' is ' || t.status AS example FROM tickets t \
+              LEFT JOIN reservations r ON r.id = t.reservation_id \
+              WHERE (t.status = 'held' AND COALESCE(r.status, '') <> 'held') \
+                 OR (t.status = 'sold' AND COALESCE(r.status, '') <> 'confirmed')",
+    },
+    Check {
+        rule: "a held or sold ticket names the reservation that has it, and no other does",
+        sql: "SELECT 'ticket ' || t.id AS example FROM tickets t \
+              LEFT JOIN reservation_tickets a ON a.ticket_id = t.id AND a.active \
+              WHERE (t.status IN ('held', 'sold') \
+                     AND (a.reservation_id IS NULL OR a.reservation_id <> t.reservation_id)) \
+                 OR (t.status NOT IN ('held', 'sold') \
+                     AND (a.reservation_id IS NOT NULL OR t.reservation_id IS NOT NULL))",
+    },
+    Check {
+        rule: "a held or confirmed reservation has tickets, an ended one has none",
+        sql: "SELECT r.status || ' reservation of event ' || r.event_id || ' with ' \
+                     || COUNT(a.ticket_id) || ' tickets' AS example \
+              FROM reservations r \
+              LEFT JOIN reservation_tickets a ON a.reservation_id = r.id AND a.active \
+              GROUP BY r.id, r.status, r.event_id \
+              HAVING (r.status IN ('held', 'confirmed')) <> (COUNT(a.ticket_id) > 0)",
+    },
+    Check {
+        rule: "a reservation's tickets are of its event",
+        sql: "SELECT 'ticket ' || t.id || ' in a reservation of event ' || r.event_id AS example \
+              FROM reservation_tickets a JOIN reservations r ON r.id = a.reservation_id \
+              JOIN tickets t ON t.id = a.ticket_id WHERE t.event_id <> r.event_id",
+    },
+    Check {
+        rule: "a ticket is of its zone's event",
+        sql: "SELECT 'ticket ' || t.id AS example FROM tickets t \
+              JOIN zones z ON z.id = t.zone_id WHERE z.event_id <> t.event_id",
+    },
+    Check {
+        rule: "a held or confirmed reservation costs what its tickets cost",
+        sql: "SELECT 'total ' || r.total_amount || ' for tickets of ' || SUM(a.price_amount) AS example \
+              FROM reservations r \
+              JOIN reservation_tickets a ON a.reservation_id = r.id AND a.active \
+              GROUP BY r.id, r.total_amount HAVING r.total_amount <> SUM(a.price_amount)",
+    },
+    Check {
+        rule: "a zone has as many tickets as its capacity",
+        sql: "SELECT 'zone ' || z.id || ' has ' || COUNT(t.id) || ' of ' || z.capacity AS example \
+              FROM zones z LEFT JOIN tickets t ON t.zone_id = z.id \
+              GROUP BY z.id, z.capacity HAVING COUNT(t.id) <> z.capacity",
+    },
+    Check {
+        rule: "a ticket's version is the number of its transitions",
+        sql: "SELECT 'ticket ' || t.id || ' at version ' || t.version || ' after ' \
+                     || COUNT(l.id) || ' transitions' AS example \
+              FROM tickets t LEFT JOIN ledger l ON l.ticket_id = t.id \
+              GROUP BY t.id, t.version \
+              HAVING COUNT(l.id) <> t.version OR COALESCE(MAX(l.version), 0) <> t.version",
+    },
+    Check {
+        rule: "a ticket is what its last transition made it",
+        sql: "SELECT 'ticket ' || t.id || ' is ' || t.status || ', last became ' || l.to_status AS example \
+              FROM tickets t JOIN ledger l ON l.ticket_id = t.id AND l.version = t.version \
+              WHERE l.to_status <> t.status",
+    },
+    Check {
+        rule: "each transition begins where the one before ended",
+        sql: "SELECT 'ticket ' || l.ticket_id || ' at version ' || l.version AS example \
+              FROM ledger l LEFT JOIN ledger before \
+                ON before.ticket_id = l.ticket_id AND before.version = l.version - 1 \
+              WHERE l.from_status <> COALESCE(before.to_status, 'available')",
+    },
+    Check {
+        rule: "money is kept exactly for confirmed reservations, to the cent",
+        sql: "SELECT r.status || ' reservation over ' || r.total_amount || ' with ' \
+                     || COALESCE(SUM(p.amount), 0) || ' paid' AS example \
+              FROM reservations r \
+              LEFT JOIN payments p ON p.reservation_id = r.id AND p.status = 'succeeded' \
+              GROUP BY r.id, r.status, r.total_amount \
+              HAVING COALESCE(SUM(p.amount), 0) <> \
+                     CASE WHEN r.status = 'confirmed' THEN r.total_amount ELSE 0 END \
+                  OR (r.status = 'confirmed' AND COUNT(p.id) <> 1)",
+    },
+];
