@@ -73,10 +73,7 @@ impl<'a, T: ParseFromJSON + DeserializeOwned> ApiExtractor<'a> for Body<T> {
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        if request
-            .content_type()
-            .is_some_and(Self::check_content_type)
-        {
+        if request.content_type().is_some_and(Self::check_content_type) {
             return <Self as ParsePayload>::from_request(request, body).await;
         }
         Err(Problem::new(
@@ -116,8 +113,8 @@ fn parse<T: ParseFromJSON + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem
     reader
         .end()
         .map_err(|_| Problem::invalid("body", "has something after the JSON value"))?;
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|err| Problem::invalid("body", err.to_string()))?;
+    let value: Value =
+        serde_json::from_slice(bytes).map_err(|err| Problem::invalid("body", err.to_string()))?;
     if let Some(field) = field_with_nul(&value, "") {
         return Err(Problem::invalid(&field, "must not contain U+0000"));
     }
@@ -163,7 +160,14 @@ fn shape_problem(err: &serde_path_to_error::Error<serde_json::Error>) -> Problem
 /// A value is outside what the OpenAPI document allows.
 fn bounds_problem(message: &str) -> Problem {
     let message = message.split(" (occurred while").next().unwrap_or(message);
-    Problem::invalid(quoted(message).unwrap_or("body"), message)
+    let bound = message
+        .split("verification failed. ")
+        .last()
+        .unwrap_or(message);
+    Problem::invalid(
+        quoted(message).unwrap_or("body"),
+        format!("must satisfy {bound}"),
+    )
 }
 
 fn quoted(message: &str) -> Option<&str> {
@@ -190,7 +194,10 @@ mod tests {
             (r#"{"amount": 1}"#, "currency"),
             (r#"{"amount": "1", "currency": "EUR"}"#, "amount"),
             (r#"{"amount": 1.5, "currency": "EUR"}"#, "amount"),
-            (r#"{"amount": 99999999999999999999, "currency": "EUR"}"#, "amount"),
+            (
+                r#"{"amount": 99999999999999999999, "currency": "EUR"}"#,
+                "amount",
+            ),
             (r#"{"amount": -1, "currency": "EUR"}"#, "amount"),
             (r#"{"amount": 1, "currency": "euro"}"#, "currency"),
             (r#"{"amount": 1, "currency": "EUR", "tip": 1}"#, "tip"),

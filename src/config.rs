@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Sells tickets that exist once, to crowds, without ever selling one twice.
 ///
 /// Without any setting this serves one node on SQLite with in-process coordination. With
-/// DATABASE_URL, REDIS_URL and LOCK_REDIS_URLS the same binary is one of many instances.
+/// `DATABASE_URL`, `REDIS_URL` and `LOCK_REDIS_URLS` the same binary is one of many instances.
 #[derive(Debug, Parser)]
 #[command(name = "holdfast", version, propagate_version = true)]
 pub struct Cli {
@@ -121,7 +121,12 @@ pub struct Config {
     pub access_token_ttl_secs: u32,
 
     /// The account with this e-mail is an admin once the server has started.
-    #[arg(long, env = "HOLDFAST_ADMIN_EMAIL", value_name = "EMAIL", global = true)]
+    #[arg(
+        long,
+        env = "HOLDFAST_ADMIN_EMAIL",
+        value_name = "EMAIL",
+        global = true
+    )]
     pub admin_email: Option<String>,
 
     /// The password for a new admin account; an existing account keeps its own.
@@ -410,8 +415,8 @@ mod tests {
     use super::*;
 
     fn config(args: &[&str]) -> Result<Config, String> {
-        let cli = Cli::try_parse_from([&["holdfast"], args].concat())
-            .map_err(|err| err.to_string())?;
+        let cli =
+            Cli::try_parse_from([&["holdfast"], args].concat()).map_err(|err| err.to_string())?;
         cli.config
             .validate()
             .map(|()| cli.config)
@@ -427,19 +432,50 @@ mod tests {
     #[test]
     fn a_wrong_setting_says_which_what_and_what_is_allowed() {
         for (args, setting, allowed) in [
-            (&["--listen", "8080"][..], "--listen", "an address and a port"),
+            (
+                &["--listen", "8080"][..],
+                "--listen",
+                "an address and a port",
+            ),
             (&["--hold-ttl-secs", "0"], "--hold-ttl-secs", "1..=86400"),
-            (&["--redis-url", "http://x"], "--redis-url", "redis://host:port"),
-            (&["--database-url", "mysql://x"], "--database-url", "postgres://"),
-            (&["--lock-wait-ms", "4000"], "--lock-wait-ms", "half of --lock-ttl-ms"),
-            (&["--hold-max-secs", "1"], "--hold-max-secs", "--hold-ttl-secs"),
-            (&["--jwt-secret", "short"], "--jwt-secret", "at least 32 bytes"),
-            (&["--without-locks", "maybe"], "--without-locks", "continue, refuse"),
+            (
+                &["--redis-url", "http://x"],
+                "--redis-url",
+                "redis://host:port",
+            ),
+            (
+                &["--database-url", "mysql://x"],
+                "--database-url",
+                "postgres://",
+            ),
+            (
+                &["--lock-wait-ms", "4000"],
+                "--lock-wait-ms",
+                "half of --lock-ttl-ms",
+            ),
+            (
+                &["--hold-max-secs", "1"],
+                "--hold-max-secs",
+                "--hold-ttl-secs",
+            ),
+            (
+                &["--jwt-secret", "short"],
+                "--jwt-secret",
+                "at least 32 bytes",
+            ),
+            (
+                &["--without-locks", "maybe"],
+                "--without-locks",
+                "continue, refuse",
+            ),
         ] {
             let message = config(args).unwrap_err();
             assert!(message.contains(setting), "{message}");
             assert!(message.contains(allowed), "{message}");
-            assert!(message.contains(args[1]) || setting == "--jwt-secret", "{message}");
+            assert!(
+                message.contains(args[1]) || setting == "--jwt-secret",
+                "{message}"
+            );
         }
     }
 

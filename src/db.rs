@@ -6,10 +6,11 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
-    DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, SqlErr, Statement,
+    DatabaseTransaction, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
 use std::path::Path;
@@ -66,8 +67,12 @@ impl Db {
                     .map_or(default.as_path(), |url| sqlite_path(url));
                 Ok(Self {
                     write: Database::connect(sqlite_options(config, path, 1)).await?,
-                    read: Database::connect(sqlite_options(config, path, config.db_max_connections))
-                        .await?,
+                    read: Database::connect(sqlite_options(
+                        config,
+                        path,
+                        config.db_max_connections,
+                    ))
+                    .await?,
                 })
             }
         }
@@ -212,7 +217,7 @@ pub fn is_retryable(err: &DbErr) -> bool {
     };
     // PostgreSQL: serialization_failure, deadlock_detected. SQLite: SQLITE_BUSY, _BUSY_SNAPSHOT.
     err.as_database_error()
-        .and_then(|err| err.code())
+        .and_then(DatabaseError::code)
         .is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "5" | "517"))
 }
 

@@ -119,6 +119,7 @@ impl HealthApi {
     ///
     /// Answers as long as the process does; restart it when this fails.
     #[oai(path = "/live", method = "get", operation_id = "live")]
+    #[expect(clippy::unused_async, reason = "the API macro awaits its handlers")]
     async fn live(&self) -> Json<Live> {
         Json(Live {
             status: "live".to_owned(),
@@ -143,7 +144,8 @@ impl HealthApi {
 /// Asks the database and looks at what the background probes saw.
 pub async fn probe(app: &App) -> Readiness {
     let database = timeout(DATABASE_PATIENCE, app.db.read_time()).await;
-    let database_is_up = database.is_ok_and(|time| time.ok_or_log("probing the database").is_some());
+    let database_is_up =
+        database.is_ok_and(|time| time.ok_or_log("probing the database").is_some());
     metrics::gauge!(DEPENDENCY_UP, "dependency" => "database").set(f64::from(database_is_up));
 
     let health = app.coordinator.health();

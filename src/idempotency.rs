@@ -37,7 +37,7 @@ pub const REMEMBERED_HOURS: i64 = 24;
 #[derive(Debug, Clone)]
 pub struct Key {
     user: UserId,
-    key: String,
+    text: String,
     fingerprint: Vec<u8>,
 }
 
@@ -58,11 +58,11 @@ impl Key {
         operation: &str,
         arguments: &impl Serialize,
     ) -> Result<Option<Self>, Problem> {
-        let Some(key) = header else {
+        let Some(text) = header else {
             return Ok(None);
         };
         let is_allowed = |c: char| c.is_ascii_graphic() || c == ' ';
-        if key.is_empty() || key.len() > 255 || !key.chars().all(is_allowed) {
+        if text.is_empty() || text.len() > 255 || !text.chars().all(is_allowed) {
             return Err(Problem::invalid(
                 "Idempotency-Key",
                 "must be 1 to 255 printable ASCII characters",
@@ -77,7 +77,7 @@ impl Key {
             .to_vec();
         Ok(Some(Self {
             user,
-            key,
+            text,
             fingerprint,
         }))
     }
@@ -95,7 +95,7 @@ impl Key {
         let answer = serde_json::to_string(answer).map_err(|err| DbErr::Json(err.to_string()))?;
         idempotency_key::ActiveModel {
             user_id: Set(self.user.0),
-            key: Set(self.key.clone()),
+            key: Set(self.text.clone()),
             fingerprint: Set(self.fingerprint.clone()),
             answer: Set(answer),
             created_at: Set(now),
@@ -184,7 +184,7 @@ pub async fn forget_old_keys(app: &App) -> Result<u64, DbErr> {
 }
 
 async fn find<T: DeserializeOwned>(app: &App, key: &Key) -> Result<Option<Answer<T>>, Problem> {
-    let id = (key.user.0, key.key.clone());
+    let id = (key.user.0, key.text.clone());
     let Some(known) = idempotency_key::Entity::find_by_id(id)
         .one(app.db.reader())
         .await?
@@ -212,7 +212,7 @@ struct InFlight<'a> {
 
 impl<'a> InFlight<'a> {
     fn enter(app: &'a App, key: &Key) -> Result<Self, Problem> {
-        let entry = (key.user, key.key.clone());
+        let entry = (key.user, key.text.clone());
         if keys(app).insert(entry.clone()) {
             return Ok(Self { app, entry });
         }

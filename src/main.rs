@@ -35,7 +35,10 @@ fn main() -> ExitCode {
 
 /// Help and version as they are; a wrong setting as one line.
 fn show_usage(err: &clap::Error) -> ExitCode {
-    if matches!(err.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+    if matches!(
+        err.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
         print!("{err}");
         return ExitCode::SUCCESS;
     }
@@ -109,7 +112,10 @@ async fn start(config: Config) -> Result<App> {
 async fn connect(config: &Config) -> Result<Db> {
     if config.is_sqlite() {
         std::fs::create_dir_all(&config.data_dir).with_context(|| {
-            format!("invalid value '{}' for '--data-dir'", config.data_dir.display())
+            format!(
+                "invalid value '{}' for '--data-dir'",
+                config.data_dir.display()
+            )
         })?;
     }
     Db::connect(config)
@@ -185,13 +191,22 @@ async fn create_admin(config: Config) -> Result<()> {
     }
     let app = start(config).await?;
     ensure_admin(&app).await?;
-    println!("{} is an admin", app.config.admin_email.as_deref().unwrap_or_default());
+    println!(
+        "{} is an admin",
+        app.config.admin_email.as_deref().unwrap_or_default()
+    );
     Ok(())
 }
 
 fn print_openapi(config: Config) -> Result<()> {
     let coordinator = Coordinator::Embedded(Embedded::default());
-    let app = App::new(config, Clock::default(), Db::disconnected(), coordinator, Vec::new());
+    let app = App::new(
+        config,
+        Clock::default(),
+        Db::disconnected(),
+        coordinator,
+        Vec::new(),
+    );
     let document = openapi::document(&openapi::service(&app));
     println!("{}", serde_json::to_string_pretty(&document)?);
     Ok(())

@@ -26,8 +26,9 @@ pub fn service(app: &App) -> OpenApiService<Calls, ()> {
         .description(DESCRIPTION)
         .license(LicenseObject::new("MIT OR Apache-2.0"))
         .extra_response_header::<String, _>(
-            ExtraHeader::new("X-Request-Id")
-                .description("Finds this request in the logs; taken from the request if it has one."),
+            ExtraHeader::new("X-Request-Id").description(
+                "Finds this request in the logs; taken from the request if it has one.",
+            ),
         )
         .extra_response_header::<String, _>(
             ExtraHeader::new("X-Served-By").description("The instance that answered."),
@@ -47,7 +48,11 @@ pub fn swagger_ui(service: &OpenApiService<Calls, ()>, document: &Value) -> Stri
     service
         .swagger_ui_html()
         .replacen(&service.spec(), &document.to_string(), 1)
-        .replacen("<html charset=\"UTF-8\">", "<!doctype html>\n<html lang=\"en\">", 1)
+        .replacen(
+            "<html charset=\"UTF-8\">",
+            "<!doctype html>\n<html lang=\"en\">",
+            1,
+        )
         .replacen("<title>Swagger UI</title>", HEAD, 1)
 }
 

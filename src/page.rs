@@ -80,7 +80,10 @@ mod tests {
         let at = DateTime::UNIX_EPOCH;
         let (items, next) = cut(vec![1_i64, 2, 3], 2, |id| Cursor { at, id: *id });
         assert_eq!(items, [1, 2]);
-        assert_eq!(Cursor::decode(&next.unwrap()), Some(Cursor { at, id: 2_i64 }));
+        assert_eq!(
+            Cursor::decode(&next.unwrap()),
+            Some(Cursor { at, id: 2_i64 })
+        );
         let (items, next) = cut(vec![1_i64, 2], 2, |id| Cursor { at, id: *id });
         assert_eq!((items.len(), next), (2, None));
     }

@@ -17,7 +17,7 @@ pub mod document;
 mod refused;
 
 pub use document::{Conflict, FieldError, ProblemDocument};
-pub use refused::{Problems, Refused, SIGNED_IN_WITH_BODY, SIGNED_IN, PUBLIC, PUBLIC_WITH_BODY};
+pub use refused::{PUBLIC, PUBLIC_WITH_BODY, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY};
 
 macro_rules! slugs {
     ($($variant:ident = $slug:literal, $status:literal, $title:literal, $when:literal;)+) => {
@@ -65,8 +65,8 @@ slugs! {
         "The event is not published, was cancelled, or its sale has not opened (`sales_open_at`) or has closed.";
     HoldExpired = "hold-expired", 410, "The hold has ended.",
         "The hold ended at `expired_at`; its tickets are on sale again.";
-    InvalidTransition = "invalid-transition", 409, "The reservation is past that.",
-        "The reservation's `status` does not allow this.";
+    InvalidTransition = "invalid-transition", 409, "It is past that.",
+        "What it is now, `current_status`, does not allow this.";
     VersionMismatch = "version-mismatch", 412, "It has changed since you read it.",
         "It has moved on to another `version`.";
     EmailTaken = "email-taken", 409, "This e-mail address has an account.",
@@ -146,7 +146,10 @@ impl Problem {
     /// An unforeseen failure. Its cause goes to the log, never to the caller.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "a request failed unexpectedly");
-        Self::new(Slug::Internal, "The cause is in the logs, under the request's id.")
+        Self::new(
+            Slug::Internal,
+            "The cause is in the logs, under the request's id.",
+        )
     }
 
     /// Its kind.
@@ -157,7 +160,10 @@ impl Problem {
     /// The document as it is sent, but for the request's id.
     pub fn document(&self) -> Map<String, Value> {
         let mut document = Map::new();
-        document.insert("type".into(), format!("/problems/{}", self.slug.as_str()).into());
+        document.insert(
+            "type".into(),
+            format!("/problems/{}", self.slug.as_str()).into(),
+        );
         document.insert("title".into(), self.slug.title().into());
         document.insert("status".into(), self.slug.status().into());
         document.insert("detail".into(), self.detail.clone().into());
@@ -181,8 +187,8 @@ impl From<sea_orm::DbErr> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.slug.status())
-            .expect("every slug has a valid status");
+        let status =
+            StatusCode::from_u16(self.slug.status()).expect("every slug has a valid status");
         let mut response = Response::builder().status(status);
         match self.slug {
             Slug::Unavailable => response = response.header("Retry-After", "1"),
@@ -197,7 +203,10 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        Self::from_response(problem.into_response())
+        let mut err = Self::from_response(problem.clone().into_response());
+        // An error has extensions of its own, which replace the response's.
+        err.set_data(problem);
+        err
     }
 }
 

@@ -42,13 +42,11 @@ pub async fn run(
     let background = background::start(&app, &metrics, &stop);
     let drain = Duration::from_secs(app.config.drain_secs.into());
 
-    let operators = tokio::spawn(
-        server(listeners.metrics)?.run_with_graceful_shutdown(
-            operator_routes(&app, metrics),
-            stop.clone().cancelled_owned(),
-            Some(Duration::from_secs(1)),
-        ),
-    );
+    let operators = tokio::spawn(server(listeners.metrics)?.run_with_graceful_shutdown(
+        operator_routes(&app, metrics),
+        stop.clone().cancelled_owned(),
+        Some(Duration::from_secs(1)),
+    ));
     let draining = app.clone();
     let shutdown = async move {
         shutdown.await;
@@ -74,6 +72,8 @@ pub fn public_routes(app: &App) -> impl Endpoint + use<> {
     let service = openapi::service(app);
     let document = openapi::document(&service);
     let page = openapi::swagger_ui(&service, &document);
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let names = edge::RouteNames::new(paths.map(|(path, _)| path));
     let document = document.to_string();
     let routes = Route::new()
         .at("/", make_sync(|_| Redirect::see_other("/docs")))
@@ -87,7 +87,7 @@ pub fn public_routes(app: &App) -> impl Endpoint + use<> {
             }),
         )
         .nest_no_strip("/", service);
-    edge::guard(app, routes)
+    edge::guard(app, routes, names)
 }
 
 fn operator_routes(app: &App, metrics: PrometheusHandle) -> impl Endpoint + use<> {
@@ -107,7 +107,10 @@ fn operator_routes(app: &App, metrics: PrometheusHandle) -> impl Endpoint + use<
 }
 
 async fn finish(app: &App, within: Duration) {
-    if tokio::time::timeout(within, app.finish_tasks()).await.is_err() {
+    if tokio::time::timeout(within, app.finish_tasks())
+        .await
+        .is_err()
+    {
         tracing::warn!("gave up waiting for what was in flight");
     }
     app.coordinator.drain(Duration::from_secs(2)).await;

@@ -181,17 +181,18 @@ fn describe() {
         Unit::Seconds,
         "How long after its deadline a hold was ended."
     );
-    describe_gauge!(
-        POOL_CONNECTIONS,
-        "Database connections, by pool and state."
-    );
+    describe_gauge!(POOL_CONNECTIONS, "Database connections, by pool and state.");
     describe_gauge!(POOL_MAX, "The most connections a pool may have.");
     describe_gauge!(DEPENDENCY_UP, "Whether a dependency answers.");
     describe_gauge!(
         HASHES_WAITING,
         "Passwords waiting for their turn to be hashed."
     );
-    describe_histogram!(HASH_DURATION, Unit::Seconds, "Time of hashing one password.");
+    describe_histogram!(
+        HASH_DURATION,
+        Unit::Seconds,
+        "Time of hashing one password."
+    );
     describe_counter!(PAYMENTS, "Attempts to take or return money, by outcome.");
     describe_gauge!(DRAINING, "1 while the instance shuts down.");
     describe_gauge!(BUILD_INFO, "What is running, as labels.");

@@ -1,6 +1,9 @@
 //! Payments: one row per attempt to take money, written before the provider is called.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{big_integer, char_len, string_len, string_len_null, timestamp_with_time_zone, uuid},
+};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;

@@ -168,7 +168,7 @@ impl From<CatalogError> for Problem {
             CatalogError::NoSuchEvent(_) => Self::not_found("event"),
             CatalogError::NotADraft(status) => {
                 Self::new(Slug::InvalidTransition, "The event cannot be published.")
-                    .with("status", status_name(status))
+                    .with("current_status", status_name(status))
             }
             CatalogError::Db(err) => err.into(),
         }

@@ -3,6 +3,8 @@
 //! A row is a text with one letter a seat and the lists of its tickets' ids and versions. Ids that
 //! follow each other, the rule, are given as the first one alone; versions as null while all are 0.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use sha2::{Digest, Sha256};
@@ -62,9 +64,7 @@ pub fn entity_tag(tickets: &[ticket::Model]) -> String {
         hash.update(ticket.id.to_le_bytes());
         hash.update(ticket.version.to_le_bytes());
     }
-    let hash = hash.finalize();
-    let digits: String = hash[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{digits}\"")
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.finalize()))
 }
 
 fn draw_row(row: &[&ticket::Model]) -> SeatRow {

@@ -252,7 +252,7 @@ fn seating(zone: &zone::Model) -> Seating {
 
 impl Ticket {
     /// The ticket at the price of its zone.
-    pub fn new(ticket: ticket::Model, zone: &zone::Model, currency: &str) -> Self {
+    pub fn new(ticket: &ticket::Model, zone: &zone::Model, currency: &str) -> Self {
         Self {
             id: ticket.id,
             event_id: ticket.event_id,

@@ -25,7 +25,11 @@ pub struct Model {
 /// `pending -> succeeded | declined`, or `pending -> voiding -> voided` when the answer came too
 /// late or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "snake_case"
+)]
 pub enum PaymentStatus {
     /// The provider is being asked, or its answer was lost.
     Pending,

@@ -23,7 +23,11 @@ pub struct Model {
 
 /// `held -> confirmed -> refunded`, or `held -> released | expired`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "snake_case"
+)]
 pub enum ReservationStatus {
     /// The buyer's until `expires_at`.
     Held,

@@ -22,7 +22,11 @@ pub struct Model {
 
 /// `available -> held -> sold`, and back to `available`; `blocked` when withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "snake_case")]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "snake_case"
+)]
 pub enum TicketStatus {
     /// Nobody's.
     Available,

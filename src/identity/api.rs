@@ -10,11 +10,9 @@ use super::{NewUser, find_caller, issue_token, log_in, register};
 use crate::auth::{SignedIn, role_name};
 use crate::body::Body;
 use crate::entity::user::{self, Role};
-use crate::problem::{
-    PUBLIC_WITH_BODY, Problem, Problems, Refused, SIGNED_IN, Slug,
-};
-use crate::tags::Tags;
+use crate::problem::{PUBLIC_WITH_BODY, Problem, Problems, Refused, SIGNED_IN, Slug};
 use crate::state::App;
+use crate::tags::Tags;
 
 /// The calls about people.
 pub struct IdentityApi {
@@ -31,10 +29,7 @@ pub struct Registration {
     #[oai(validator(min_length = "1", max_length = "100"))]
     name: String,
     /// Compared without regard to case.
-    #[oai(validator(
-        max_length = "254",
-        pattern = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$"
-    ))]
+    #[oai(validator(max_length = "254", pattern = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$"))]
     email: String,
     /// At least 10 characters.
     #[oai(validator(min_length = "10", max_length = "200"))]

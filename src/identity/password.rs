@@ -124,9 +124,16 @@ mod tests {
     #[test]
     fn a_hash_names_its_parameters_and_matches_its_password_only() {
         let hash = hash_now("correct horse").unwrap();
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
         let parsed = PasswordHash::new(&hash).unwrap();
-        assert!(argon2id().verify_password(b"correct horse", &parsed).is_ok());
+        assert!(
+            argon2id()
+                .verify_password(b"correct horse", &parsed)
+                .is_ok()
+        );
         assert!(argon2id().verify_password(b"wrong horse", &parsed).is_err());
     }
 }

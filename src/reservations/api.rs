@@ -248,9 +248,7 @@ impl ReservationsApi {
         let id = ReservationId(reservation_id.0);
         let found = store::own_reservation(self.app.db.reader(), owner.0.id, id).await?;
         let view = self.with_tickets(found.into_iter().collect()).await?.pop();
-        Ok(Json(
-            view.ok_or_else(|| Problem::not_found("reservation"))?,
-        ))
+        Ok(Json(view.ok_or_else(|| Problem::not_found("reservation"))?))
     }
 
     /// Extend a hold
@@ -275,7 +273,12 @@ impl ReservationsApi {
         let id = ReservationId(reservation_id.0);
         let key = Key::read(key.0, owner, "extend_reservation", &id)?;
         let work = async move {
-            once(&app, key.as_ref(), extend_hold(&app, owner, id, key.as_ref())).await
+            once(
+                &app,
+                key.as_ref(),
+                extend_hold(&app, owner, id, key.as_ref()),
+            )
+            .await
         };
         let outcome = self.app.detached(work).await;
         Ok(changed(count("extend", outcome)?))
@@ -362,12 +365,7 @@ impl ReservationsApi {
         Ok(changed(count("release", outcome)?))
     }
 
-    async fn hold(
-        &self,
-        buyer: UserId,
-        wanted: Wanted,
-        key: Option<Key>,
-    ) -> Result<Held, Problem> {
+    async fn hold(&self, buyer: UserId, wanted: Wanted, key: Option<Key>) -> Result<Held, Problem> {
         let app = self.app.clone();
         let work = async move {
             let key = key.as_ref();

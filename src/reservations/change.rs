@@ -115,10 +115,7 @@ pub async fn move_tickets(
 }
 
 /// The tickets that a hold has.
-pub async fn tickets_of(
-    work: &Work,
-    hold: &reservation::Model,
-) -> Result<Vec<HeldTicket>, DbErr> {
+pub async fn tickets_of(work: &Work, hold: &reservation::Model) -> Result<Vec<HeldTicket>, DbErr> {
     let tickets = store::tickets_of(&work.tx, std::slice::from_ref(hold)).await?;
     Ok(tickets.into_iter().map(|(_, ticket)| ticket).collect())
 }

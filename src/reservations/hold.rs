@@ -67,7 +67,9 @@ pub enum HoldError {
     MixedEvents,
     /// The event is not on sale.
     #[error("the event is not on sale")]
-    NotOnSale { sales_open_at: Option<DateTime<Utc>> },
+    NotOnSale {
+        sales_open_at: Option<DateTime<Utc>>,
+    },
     /// Somebody has some of them.
     #[error("{} of the tickets are taken", .0.len())]
     Taken(Vec<Candidate>),

@@ -76,7 +76,10 @@ mod tests {
             ("tok_success", Charged::Succeeded),
             ("tok_slow", Charged::Succeeded),
             ("tok_decline", Charged::Declined("card_declined")),
-            ("tok_insufficient_funds", Charged::Declined("insufficient_funds")),
+            (
+                "tok_insufficient_funds",
+                Charged::Declined("insufficient_funds"),
+            ),
             ("tok_timeout", Charged::TimedOut),
             ("whatever", Charged::Declined("unknown_token")),
         ] {
@@ -85,7 +88,11 @@ mod tests {
                 amount: Money::new(100, "EUR"),
                 token: token.to_owned(),
             };
-            assert_eq!(charge(&wanted, Duration::from_secs(3)).await, charged, "{token}");
+            assert_eq!(
+                charge(&wanted, Duration::from_secs(3)).await,
+                charged,
+                "{token}"
+            );
         }
     }
 }

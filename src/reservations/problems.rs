@@ -102,11 +102,7 @@ const HOLD: &[Slug] = &[
     Slug::TicketContended,
 ];
 
-const CHANGE: &[Slug] = &[
-    Slug::NotFound,
-    Slug::InvalidTransition,
-    Slug::HoldExpired,
-];
+const CHANGE: &[Slug] = &[Slug::NotFound, Slug::InvalidTransition, Slug::HoldExpired];
 
 impl From<HoldError> for Problem {
     fn from(err: HoldError) -> Self {
@@ -162,7 +158,7 @@ impl From<ChangeError> for Problem {
                     Slug::InvalidTransition,
                     format!("The reservation is {status}."),
                 )
-                .with("status", status)
+                .with("current_status", status)
             }
             ChangeError::PaymentInProgress => {
                 Self::new(Slug::PaymentInProgress, "Wait for its answer.")
@@ -180,7 +176,7 @@ impl From<ChangeError> for Problem {
                 Slug::InvalidTransition,
                 "The reservation changed at the same moment; read it again.",
             )
-            .with("status", "held"),
+            .with("current_status", "held"),
             ChangeError::Db(err) => err.into(),
         }
     }

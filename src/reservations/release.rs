@@ -1,6 +1,8 @@
 //! Releasing: the buyer gives a hold up, or one ticket of it.
 
-use super::change::{ChangeError, change_hold, change_whole_hold, move_tickets, running_hold, tickets_of};
+use super::change::{
+    ChangeError, change_hold, change_whole_hold, move_tickets, running_hold, tickets_of,
+};
 use super::commit::{Change, Work, commit};
 use super::store::{self, HoldChange};
 use super::views::Reservation;

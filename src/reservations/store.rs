@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
-    DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, JoinType,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+    DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, JoinType, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
 };
 use uuid::Uuid;
 
@@ -234,11 +234,7 @@ pub async fn insert_reservation_tickets(
 
 /// Moves tickets one step, each from exactly the version at which it was seen, raises their
 /// versions by one and writes the ledger. All of them or none: the caller rolls back on an error.
-pub async fn move_tickets(
-    work: &mut Work,
-    tickets: &[Seen],
-    step: Step,
-) -> Result<(), MoveError> {
+pub async fn move_tickets(work: &mut Work, tickets: &[Seen], step: Step) -> Result<(), MoveError> {
     lock_in_order(&work.tx, tickets).await?;
     let keeps_reservation = matches!(step.to, TicketStatus::Held | TicketStatus::Sold);
     let owner = keeps_reservation.then_some(step.reservation.0);
@@ -382,8 +378,7 @@ pub async fn own_reservations(
     after: Option<Cursor<Uuid>>,
     limit: u64,
 ) -> Result<Vec<reservation::Model>, DbErr> {
-    let mut query =
-        reservation::Entity::find().filter(reservation::Column::UserId.eq(owner.0));
+    let mut query = reservation::Entity::find().filter(reservation::Column::UserId.eq(owner.0));
     if let Some(status) = status {
         query = query.filter(reservation::Column::Status.eq(status));
     }
@@ -473,8 +468,14 @@ pub async fn update_running_hold(
     let now = db::now(tx.get_database_backend());
     let done = reservation::Entity::update_many()
         .col_expr(reservation::Column::Status, change.status.into())
-        .col_expr(reservation::Column::ExpiresAt, Expr::value(change.expires_at))
-        .col_expr(reservation::Column::TotalAmount, Expr::value(change.total_amount))
+        .col_expr(
+            reservation::Column::ExpiresAt,
+            Expr::value(change.expires_at),
+        )
+        .col_expr(
+            reservation::Column::TotalAmount,
+            Expr::value(change.total_amount),
+        )
         .col_expr(reservation::Column::EndedAt, Expr::value(change.ended_at))
         .col_expr(reservation::Column::Version, Expr::value(seen.version + 1))
         .filter(reservation::Column::Id.eq(seen.id))
@@ -493,7 +494,10 @@ pub async fn mark_expired(
     holds: &[ReservationId],
 ) -> Result<u64, DbErr> {
     let done = reservation::Entity::update_many()
-        .col_expr(reservation::Column::Status, ReservationStatus::Expired.into())
+        .col_expr(
+            reservation::Column::Status,
+            ReservationStatus::Expired.into(),
+        )
         .col_expr(reservation::Column::EndedAt, Expr::value(now))
         .col_expr(
             reservation::Column::Version,
@@ -501,9 +505,7 @@ pub async fn mark_expired(
         )
         .filter(reservation::Column::Id.is_in(holds.iter().map(|id| id.0)))
         .filter(reservation::Column::Status.eq(ReservationStatus::Held))
-        .filter(
-            Expr::col(reservation::Column::ExpiresAt).lte(db::now(tx.get_database_backend())),
-        )
+        .filter(Expr::col(reservation::Column::ExpiresAt).lte(db::now(tx.get_database_backend())))
         .exec(tx)
         .await?;
     Ok(done.rows_affected)

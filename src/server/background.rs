@@ -58,7 +58,7 @@ pub fn start(
 // A hold ends within a second of its deadline.
 const EXPIRE_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
-const FORGET_EVERY: Duration = Duration::from_secs(600);
+const FORGET_EVERY: Duration = Duration::from_mins(10);
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 
 fn every<F: Future<Output = ()> + Send>(
@@ -66,7 +66,7 @@ fn every<F: Future<Output = ()> + Send>(
     stop: &CancellationToken,
     app: &App,
     period: Duration,
-    step: impl Fn(App) -> F + Send + 'static,
+    work: impl Fn(App) -> F + Send + 'static,
 ) {
     let (stop, app) = (stop.clone(), app.clone());
     tasks.spawn(async move {
@@ -80,16 +80,15 @@ fn every<F: Future<Output = ()> + Send>(
             if app.is_draining() {
                 break;
             }
-            step(app.clone()).await;
+            work(app.clone()).await;
         }
     });
 }
 
 fn sample_pools(app: &App) {
     for (pool, idle, in_use, most) in app.db.pool_use() {
-        let connections = |state| {
-            metrics::gauge!(telemetry::POOL_CONNECTIONS, "pool" => pool, "state" => state)
-        };
+        let connections =
+            |state| metrics::gauge!(telemetry::POOL_CONNECTIONS, "pool" => pool, "state" => state);
         connections("idle").set(idle);
         connections("in_use").set(in_use);
         metrics::gauge!(telemetry::POOL_MAX, "pool" => pool).set(most);

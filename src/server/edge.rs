@@ -8,11 +8,10 @@
 use poem::endpoint::BoxEndpoint;
 use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use poem::{
-    Endpoint, EndpointExt, IntoResponse, PathPattern, Request, Response, Result, Route,
-};
+use poem::{Endpoint, EndpointExt, IntoResponse, PathPattern, Request, Response, Result, Route};
 use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -25,10 +24,11 @@ use crate::state::App;
 use crate::telemetry::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SHED};
 
 /// Puts the edge around some routes.
-pub fn guard(app: &App, routes: Route) -> impl Endpoint + use<> {
+pub fn guard(app: &App, routes: Route, names: RouteNames) -> impl Endpoint + use<> {
     Edge {
         app: app.clone(),
         routes: routes.data(app.clone()).map_to_response().boxed(),
+        names,
         in_flight: AtomicU32::new(0),
     }
 }
@@ -36,6 +36,7 @@ pub fn guard(app: &App, routes: Route) -> impl Endpoint + use<> {
 struct Edge {
     app: App,
     routes: BoxEndpoint<'static>,
+    names: RouteNames,
     in_flight: AtomicU32,
 }
 
@@ -66,24 +67,39 @@ impl Edge {
         let Some(_place) = self.enter() else {
             metrics::counter!(HTTP_SHED).increment(1);
             let problem = Problem::unavailable("Too many requests are in flight.");
-            return (problem.into_response(), unrouted());
+            return (problem.into_response(), UNROUTED.to_owned());
         };
         if announced_length(request.headers()) > body::MAX_BYTES {
-            return (body::too_large().into_response(), unrouted());
+            return (body::too_large().into_response(), UNROUTED.to_owned());
         }
         let routed = AssertUnwindSafe(self.routes.call(request));
         match futures_util::FutureExt::catch_unwind(routed).await {
             Ok(Ok(response)) => {
-                let route = route_label(response.data());
+                let route = self.names.label(response.data());
                 (response, route)
             }
             Ok(Err(err)) => {
-                let route = route_label(err.data());
-                (answer_error(err), route)
+                let route = self.names.label(err.data());
+                (self.answer_error(err), route)
             }
             // The panic hook has logged where.
-            Err(_) => (Problem::internal("a handler panicked").into_response(), unrouted()),
+            Err(_) => (
+                Problem::internal("a handler panicked").into_response(),
+                UNROUTED.to_owned(),
+            ),
         }
+    }
+
+    /// The problem document of an error that poem made before or after a handler.
+    fn answer_error(&self, err: poem::Error) -> Response {
+        if err.is_from_response() {
+            return err.into_response();
+        }
+        if let Some(parameter) = err.downcast_ref::<ParsePathError>() {
+            let name = self.names.parameter(err.data(), parameter.name);
+            return Problem::invalid(&name, parameter.reason.clone()).into_response();
+        }
+        problem_of(&err).into_response()
     }
 
     fn enter(&self) -> Option<InFlight<'_>> {
@@ -130,15 +146,73 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// The route that answered, as a metric label: its pattern, never a path, of which there is no end.
-fn route_label(pattern: Option<&PathPattern>) -> String {
-    pattern.map_or_else(unrouted, |pattern| pattern.0.to_string())
+/// The routes as the OpenAPI document names them. `poem_openapi` numbers path parameters, so that
+/// `/api/events/{event_id}` is `/api/events/:param0` to the router.
+pub struct RouteNames {
+    by_pattern: HashMap<String, RouteName>,
+}
+
+#[derive(Debug, Clone)]
+struct RouteName {
+    path: String,
+    parameters: Vec<String>,
+}
+
+impl RouteNames {
+    /// Of the paths of an OpenAPI document.
+    pub fn new<'a>(paths: impl Iterator<Item = &'a String>) -> Self {
+        Self {
+            by_pattern: paths.map(|path| route_name(path)).collect(),
+        }
+    }
+
+    /// As a metric label: never a path as it was asked for, of which there is no end.
+    fn label(&self, pattern: Option<&PathPattern>) -> String {
+        match pattern.map(|pattern| pattern.0.as_ref()) {
+            Some(pattern) => self
+                .by_pattern
+                .get(pattern)
+                .map_or_else(|| pattern.to_owned(), |name| name.path.clone()),
+            None => UNROUTED.to_owned(),
+        }
+    }
+
+    /// The name of a path parameter that the router calls `param<n>`.
+    fn parameter(&self, pattern: Option<&PathPattern>, numbered: &str) -> String {
+        let number = numbered
+            .strip_prefix("param")
+            .and_then(|n| n.parse::<usize>().ok());
+        pattern
+            .and_then(|pattern| self.by_pattern.get(pattern.0.as_ref()))
+            .zip(number)
+            .and_then(|(name, number)| name.parameters.get(number).cloned())
+            .unwrap_or_else(|| numbered.to_owned())
+    }
+}
+
+fn route_name(path: &str) -> (String, RouteName) {
+    let mut parameters = Vec::new();
+    let segments: Vec<_> = path
+        .split('/')
+        .map(|segment| {
+            match segment
+                .strip_prefix('{')
+                .and_then(|name| name.strip_suffix('}'))
+            {
+                Some(name) => {
+                    parameters.push(name.to_owned());
+                    format!(":param{}", parameters.len() - 1)
+                }
+                None => segment.to_owned(),
+            }
+        })
+        .collect();
+    let path = path.to_owned();
+    (segments.join("/"), RouteName { path, parameters })
 }
 
 /// The label of what was answered before it came to a route.
-fn unrouted() -> String {
-    "none".to_owned()
-}
+const UNROUTED: &str = "none";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -147,7 +221,9 @@ const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 fn request_id(headers: &HeaderMap) -> String {
     let is_sane = |id: &&str| {
         (1..=64).contains(&id.len())
-            && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            && id
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
     headers
         .get(REQUEST_ID)
@@ -164,18 +240,7 @@ fn announced_length(headers: &HeaderMap) -> usize {
         .unwrap_or(0)
 }
 
-/// The problem document of an error that poem made before or after a handler.
-fn answer_error(err: poem::Error) -> Response {
-    if err.is_from_response() {
-        return err.into_response();
-    }
-    problem_of(&err).into_response()
-}
-
 fn problem_of(err: &poem::Error) -> Problem {
-    if let Some(err) = err.downcast_ref::<ParsePathError>() {
-        return Problem::invalid(err.name, err.reason.clone());
-    }
     if let Some(err) = err.downcast_ref::<ParseParamError>() {
         return Problem::invalid(err.name, err.reason.clone());
     }
@@ -228,5 +293,30 @@ fn method_label(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_is_named_as_in_the_document() {
+        let path = "/api/tickets/{ticket_id}/reserve".to_owned();
+        let names = RouteNames::new([&path].into_iter());
+        let pattern = PathPattern("/api/tickets/:param0/reserve".into());
+        assert_eq!(names.label(Some(&pattern)), path);
+        assert_eq!(names.parameter(Some(&pattern), "param0"), "ticket_id");
+        assert_eq!(names.label(None), "none");
+    }
+
+    #[test]
+    fn only_a_sane_request_id_is_taken_over() {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_static("abc-123"));
+        assert_eq!(request_id(&headers), "abc-123");
+        headers.insert(REQUEST_ID, HeaderValue::from_static("a b\"c"));
+        assert_ne!(request_id(&headers), "a b\"c");
+        assert_ne!(request_id(&HeaderMap::new()), request_id(&HeaderMap::new()));
     }
 }

@@ -56,10 +56,7 @@ pub async fn has_pending_payment(
 /// The money is ours; false where the payment was given up meanwhile.
 pub async fn mark_succeeded(tx: &DatabaseTransaction, id: PaymentId) -> Result<bool, DbErr> {
     let done = from_pending(id)
-        .col_expr(
-            payment::Column::Status,
-            PaymentStatus::Succeeded.into(),
-        )
+        .col_expr(payment::Column::Status, PaymentStatus::Succeeded.into())
         .exec(tx)
         .await?;
     Ok(done.rows_affected == 1)
@@ -84,9 +81,7 @@ pub async fn mark_voiding(app: &App, id: PaymentId) -> Result<bool, DbErr> {
         .col_expr(payment::Column::Status, PaymentStatus::Voiding.into())
         .col_expr(payment::Column::UpdatedAt, app.db.now())
         .filter(payment::Column::Id.eq(id.0))
-        .filter(
-            payment::Column::Status.is_in([PaymentStatus::Pending, PaymentStatus::Voiding]),
-        )
+        .filter(payment::Column::Status.is_in([PaymentStatus::Pending, PaymentStatus::Voiding]))
         .exec(&tx)
         .await?;
     tx.commit().await?;
@@ -112,9 +107,7 @@ pub async fn lost_payments(db: &Db, untouched_for: Duration) -> Result<Vec<Payme
     let ids: Vec<Uuid> = payment::Entity::find()
         .select_only()
         .column(payment::Column::Id)
-        .filter(
-            payment::Column::Status.is_in([PaymentStatus::Pending, PaymentStatus::Voiding]),
-        )
+        .filter(payment::Column::Status.is_in([PaymentStatus::Pending, PaymentStatus::Voiding]))
         .filter(payment::Column::UpdatedAt.lt(limit))
         .order_by_asc(payment::Column::UpdatedAt)
         .limit(100)

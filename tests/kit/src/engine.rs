@@ -100,8 +100,7 @@ pub(crate) fn find_program(name: &str, first: &[PathBuf], package: &str) -> Resu
         .find(|file| is_program(file))
         .with_context(|| {
             format!(
-                "the tests need `{name}`: start Docker, or install it \
-                 (Debian and Ubuntu: apt-get install {package})"
+                "the tests need `{name}`, install it (Debian and Ubuntu: apt-get install {package})"
             )
         })
 }

@@ -117,8 +117,9 @@ impl Call {
         })
     }
 
-    /// Sends the whole request, then resets the connection without waiting for an answer.
-    pub async fn hang_up(self) -> Result<()> {
+    /// Sends the whole request and resets the connection a little later, wherever the system is by then:
+    /// it may not have begun, be in the middle, or have answered.
+    pub async fn hang_up(self, after: Duration) -> Result<()> {
         let request = self.request.build()?;
         let url = request.url();
         let host = url.host_str().context("no host")?;
@@ -143,6 +144,7 @@ impl Call {
         let mut stream = TcpStream::connect((host, port)).await?;
         stream.write_all(&[wire.as_bytes(), body].concat()).await?;
         stream.set_zero_linger()?;
+        tokio::time::sleep(after).await;
         Ok(())
     }
 }

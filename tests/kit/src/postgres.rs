@@ -257,6 +257,7 @@ fn program(name: &str) -> Result<PathBuf> {
     versions.sort_by(|one, other| other.cmp(one));
     let directories: Vec<PathBuf> = versions.into_iter().map(|(_, path)| path).collect();
     engine::find_program(name, &directories, "postgresql")
+        .context("Docker does not serve the tests")
 }
 
 async fn container(port: u16) -> Result<Container> {

@@ -150,7 +150,8 @@ impl RedisNode {
 fn local(port: u16, directory: &Directory) -> Result<Server> {
     let launch = Launch {
         name: format!("redis-server on port {port}"),
-        program: engine::find_program("redis-server", &[], "redis-server")?,
+        program: engine::find_program("redis-server", &[], "redis-server")
+            .context("Docker does not serve the tests")?,
         args: settings(port).into_iter().map(OsString::from).collect(),
         env: [].into(),
         user: None,
