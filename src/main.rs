@@ -10,8 +10,9 @@ use holdfast::db::Db;
 use holdfast::server::Listeners;
 use holdfast::state::App;
 use holdfast::{demo, identity, openapi, schema, secret, server, telemetry, verify};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -86,8 +87,8 @@ async fn serve(config: Config) -> Result<()> {
     let metrics = telemetry::install_metrics();
     // Before anything else is touched: a port in use is the commonest mistake.
     let listeners = Listeners {
-        api: listen(&config.listen.to_string(), "--listen").await?,
-        metrics: listen(&config.metrics_listen.to_string(), "--metrics-listen").await?,
+        api: listen(config.listen, "--listen")?,
+        metrics: listen(config.metrics_listen, "--metrics-listen")?,
     };
     let app = start(config).await?;
     telemetry::record_build(app.db.product(), app.config.uses_redis());
@@ -138,11 +139,23 @@ async fn coordinator(config: &Config) -> Result<Coordinator> {
     Ok(Coordinator::Redis(redis))
 }
 
-async fn listen(address: &str, setting: &str) -> Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("invalid value '{address}' for '{setting}'"))
+fn listen(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    let bind = || {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().with_context(|| format!("invalid value '{address}' for '{setting}'"))
 }
+
+/// Connections that may wait to be accepted. The usual 128 overflow when a sale opens, and the
+/// load balancer then takes the instance for dead.
+const BACKLOG: u32 = 4096;
 
 async fn ensure_admin(app: &App) -> Result<()> {
     let Some(email) = &app.config.admin_email else {

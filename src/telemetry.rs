@@ -72,12 +72,16 @@ pub fn install_metrics() -> PrometheusHandle {
 /// # Errors
 /// When the filter cannot be read.
 pub fn install_logs(config: &Config) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(&config.log)?;
+    // What libraries say at `info` is of no use to operators, unless they ask for it.
+    let filter = EnvFilter::try_new(format!(
+        "sqlx=warn,sea_orm_migration=warn,poem=warn,{}",
+        config.log
+    ))?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
     match config.log_format() {
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Json => logs.json().flatten_event(true).with_span_list(false).init(),
         LogFormat::Text => logs.init(),
     }
     Ok(())
