@@ -1,0 +1,1 @@
+//! The stories: what Holdfast promises, told to the real binary over every backend.
