@@ -92,19 +92,15 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
         .map_err(|err| {
             let err = poem::Error::from(err);
             if err.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                too_large().into()
+                Problem::new(
+                    Slug::BodyTooLarge,
+                    format!("The body may have at most {MAX_BYTES} bytes."),
+                )
+                .into()
             } else {
                 Problem::invalid("body", "could not be read").into()
             }
         })
-}
-
-/// The body is larger than [`MAX_BYTES`].
-pub fn too_large() -> Problem {
-    Problem::new(
-        Slug::BodyTooLarge,
-        format!("The body may have at most {MAX_BYTES} bytes."),
-    )
 }
 
 fn parse<T: ParseFromJSON + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -37,17 +37,17 @@ pub enum DemoError {
     Db(#[from] DbErr),
 }
 
-/// Makes the demo in a database that has no venue yet; whether it did.
+/// Makes the demo in a database that has no venue yet.
 ///
 /// Of several instances that start at once, the one that registers the buyer makes it.
-pub async fn create_if_empty(app: &App) -> Result<bool, DemoError> {
+pub async fn create_if_empty(app: &App) -> Result<(), DemoError> {
     if venue::Entity::find().count(app.db.reader()).await? > 0 {
-        return Ok(false);
+        return Ok(());
     }
     let buyer = login("Demo Buyer", BUYER_EMAIL, BUYER_PASSWORD, Role::Customer);
     match register(app, buyer).await {
         Ok(_) => {}
-        Err(IdentityError::EmailTaken) => return Ok(false),
+        Err(IdentityError::EmailTaken) => return Ok(()),
         Err(err) => return Err(err.into()),
     }
     if app.config.admin_email.is_none() {
@@ -64,7 +64,7 @@ pub async fn create_if_empty(app: &App) -> Result<bool, DemoError> {
             create_event(&tx, now, demo_event(VenueId(venue.id), starts_at)).await?;
         publish_event(&tx, EventId(event.id)).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(())
     })
     .await
 }

@@ -14,6 +14,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
+use poem::http::{HeaderMap, HeaderValue};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
     QueryFilter,
@@ -63,10 +64,7 @@ impl Key {
         };
         let is_allowed = |c: char| c.is_ascii_graphic() || c == ' ';
         if text.is_empty() || text.len() > 255 || !text.chars().all(is_allowed) {
-            return Err(Problem::invalid(
-                "Idempotency-Key",
-                "must be 1 to 255 printable ASCII characters",
-            ));
+            return Err(bad_key());
         }
         let arguments = serde_json::to_vec(arguments).map_err(Problem::internal)?;
         let fingerprint = Sha256::new()
@@ -104,6 +102,23 @@ impl Key {
         .await?;
         Ok(())
     }
+}
+
+/// Refuses a key that is not a text.
+///
+/// `poem_openapi` takes such a header for an absent one, and the caller, who believes that the
+/// request is safe to repeat, would have it done twice.
+pub fn check_header(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(HEADER).map(HeaderValue::to_str) {
+        Some(Err(_)) => Err(bad_key()),
+        _ => Ok(()),
+    }
+}
+
+const HEADER: &str = "Idempotency-Key";
+
+fn bad_key() -> Problem {
+    Problem::invalid(HEADER, "must be 1 to 255 printable ASCII characters")
 }
 
 /// Runs `work` unless its key was answered before.
@@ -234,4 +249,19 @@ fn keys(app: &App) -> MutexGuard<'_, HashSet<(UserId, String)>> {
     app.keys_in_flight
         .lock()
         .expect("nothing panics while it holds the set of keys")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_not_a_text_is_not_taken_for_none() {
+        let mut headers = HeaderMap::new();
+        assert!(check_header(&headers).is_ok());
+        headers.insert(HEADER, HeaderValue::from_static("a-key"));
+        assert!(check_header(&headers).is_ok());
+        headers.insert(HEADER, HeaderValue::from_bytes(b"\xc3\xa9").unwrap());
+        assert!(check_header(&headers).is_err());
+    }
 }

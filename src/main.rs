@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use clap::error::ErrorKind;
 use holdfast::clock::Clock;
-use holdfast::config::{AdminAction, Cli, Command, Config};
+use holdfast::config::{AdminAction, Cli, Command, Config, LogFormat};
 use holdfast::coordination::{Coordinator, Embedded, Redis, RedisConfig};
 use holdfast::db::Db;
 use holdfast::server::Listeners;
@@ -93,8 +93,10 @@ async fn serve(config: Config) -> Result<()> {
     let app = start(config).await?;
     telemetry::record_build(app.db.product(), app.config.uses_redis());
     ensure_admin(&app).await?;
-    let made_demo = app.config.wants_demo() && demo::create_if_empty(&app).await?;
-    greet(&app, made_demo);
+    if app.config.wants_demo() {
+        demo::create_if_empty(&app).await?;
+    }
+    greet(&app);
     server::run(app.clone(), metrics, listeners, terminated()?).await?;
     app.db.clone().close().await;
     tracing::info!("stopped");
@@ -166,24 +168,31 @@ async fn ensure_admin(app: &App) -> Result<()> {
         .with_context(|| format!("failed to make '{email}' of '--admin-email' an admin"))
 }
 
-/// Says where to click.
-fn greet(app: &App, made_demo: bool) {
+/// Says where to click, and in a log for machines no more than that it serves.
+fn greet(app: &App) {
     let url = format!("http://{}", app.config.listen);
     tracing::info!(instance = %app.instance, %url, database = app.db.product(), "serving");
-    if made_demo {
+    if app.config.log_format() == LogFormat::Json {
+        return;
+    }
+    eprintln!("\n  Holdfast is ready.\n\n    API explorer   {url}/docs");
+    if app.config.wants_demo() {
         eprintln!(
-            "\n  Holdfast is ready, with a demo event to try.\n\n    \
-             API explorer   {url}/docs\n    \
-             events         {url}/api/events\n    \
+            "    events         {url}/api/events\n    \
              buyer          {} / {}\n    \
-             admin          {} / {}\n",
+             admin          {}",
             demo::BUYER_EMAIL,
             demo::BUYER_PASSWORD,
-            demo::ADMIN_EMAIL,
-            demo::ADMIN_PASSWORD,
+            admin_login(&app.config),
         );
-    } else {
-        eprintln!("\n  Holdfast is ready: {url}/docs\n");
+    }
+    eprintln!();
+}
+
+fn admin_login(config: &Config) -> String {
+    match &config.admin_email {
+        Some(email) => format!("{email} / as in --admin-password"),
+        None => format!("{} / {}", demo::ADMIN_EMAIL, demo::ADMIN_PASSWORD),
     }
 }
 

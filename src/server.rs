@@ -7,10 +7,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use poem::endpoint::make_sync;
 use poem::listener::TcpAcceptor;
 use poem::web::{Html, Redirect};
-use poem::{Endpoint, EndpointExt, Response, Route, Server};
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, Server, get};
 use poem_openapi::OpenApiService;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -72,21 +73,23 @@ pub fn public_routes(app: &App) -> impl Endpoint + use<> {
     let service = openapi::service(app);
     let document = openapi::document(&service);
     let page = openapi::swagger_ui(&service, &document);
-    let paths = document["paths"].as_object().into_iter().flatten();
-    let names = edge::RouteNames::new(paths.map(|(path, _)| path));
+    let names = edge::RouteNames::new(&document);
     let document = document.to_string();
+    let calls = Arc::new(service.into_endpoint());
     let routes = Route::new()
-        .at("/", make_sync(|_| Redirect::see_other("/docs")))
-        .at("/docs", make_sync(move |_| Html(page.clone())))
+        .at("/", get(make_sync(|_| Redirect::see_other("/docs"))))
+        .at("/docs", get(make_sync(move |_| Html(page.clone()))))
         .at(
             "/openapi.json",
-            make_sync(move |_| {
+            get(make_sync(move |_| {
                 Response::builder()
                     .content_type("application/json")
                     .body(document.clone())
-            }),
+            })),
         )
-        .nest_no_strip("/", service);
+        // Each below its own prefix: nested at "/" they would hide what is there.
+        .nest_no_strip("/api", calls.clone())
+        .nest_no_strip("/health", calls);
     edge::guard(app, routes, names)
 }
 

@@ -1,28 +1,21 @@
 //! Calls about venues, events and tickets.
 
-use chrono::{DateTime, Utc};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
-use serde::{Deserialize, Serialize};
 
-use super::seat_map::{draw, entity_tag};
-use super::views::{
-    Availability, Event, SeatMap, Seated, Seating, Standing, Ticket, Venue, zones_with_counts,
-};
-use super::{
-    CatalogError, MAX_TICKETS, NewEvent, NewSeating, NewVenue, NewZone, create_event, create_venue,
-    publish_event, store,
-};
+use super::drafts::{EventDraft, VenueDraft};
+use super::problems::{CreateProblems, ListProblems, PublishProblems, ReadProblems};
+use super::seat_map::{SeatMap, draw, entity_tag};
+use super::views::{Availability, Event, Ticket, Venue, Zone, zones_with_counts};
+use super::{CatalogError, NewEvent, NewVenue, create_event, create_venue, publish_event, store};
 use crate::auth::AdminOnly;
 use crate::body::Body;
 use crate::entity::{event, venue};
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{EventId, TicketId, VenueId, ZoneId};
-use crate::money::Money;
 use crate::page::{self, Cursor};
-use crate::problem::{PUBLIC, Problem, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{Problem, Refused};
 use crate::state::App;
 use crate::tags::Tags;
 
@@ -32,80 +25,13 @@ pub struct CatalogApi {
     pub app: App,
 }
 
-/// A venue to be made.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields, example)]
-pub struct VenueDraft {
-    /// For display.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    name: String,
-    /// Street and number.
-    #[oai(validator(max_length = "300"))]
-    address: Option<String>,
-    /// City.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    city: String,
-    /// ISO 3166-1 alpha-2, as in `DE`.
-    #[oai(validator(pattern = "^[A-Z]{2}$"))]
-    country: String,
-    /// IANA name, as in `Europe/Berlin`.
-    #[oai(validator(max_length = "64"))]
-    time_zone: String,
-}
-
-/// An event to be made, with its zones; it starts as a draft.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields, example)]
-pub struct EventDraft {
-    /// Where it takes place.
-    venue_id: i64,
-    /// For display.
-    #[oai(validator(min_length = "1", max_length = "200"))]
-    title: String,
-    /// Plain text.
-    #[oai(validator(max_length = "10000"))]
-    description: Option<String>,
-    /// As in `concert`.
-    #[oai(validator(min_length = "1", max_length = "50"))]
-    category: Option<String>,
-    /// When it starts.
-    starts_at: DateTime<Utc>,
-    /// When it ends.
-    ends_at: Option<DateTime<Utc>>,
-    /// When the sale opens; at once where absent.
-    sales_open_at: Option<DateTime<Utc>>,
-    /// When the sale closes; when the event starts, where absent.
-    sales_close_at: Option<DateTime<Utc>>,
-    /// At least one zone, all priced in the same currency; a million tickets at the most.
-    #[oai(validator(min_items = "1", max_items = "200"))]
-    zones: Vec<ZoneDraft>,
-}
-
-/// A zone to be made.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields)]
-pub struct ZoneDraft {
-    /// For display.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    name: String,
-    /// The price of one ticket.
-    price: Money,
-    /// What it offers.
-    #[oai(validator(max_length = "500"))]
-    benefits: Option<String>,
-    /// Rows of seats, or places.
-    seating: Seating,
-}
-
 /// A page of venues.
 #[derive(Debug, Object)]
 pub struct VenueList {
     /// The venues.
     items: Vec<Venue>,
     /// The cursor of the next page; null on the last.
+    #[oai(nullable)]
     next: Option<String>,
 }
 
@@ -115,6 +41,7 @@ pub struct EventList {
     /// The events, without their zones.
     items: Vec<Event>,
     /// The cursor of the next page; null on the last.
+    #[oai(nullable)]
     next: Option<String>,
 }
 
@@ -181,60 +108,6 @@ pub enum SeatMapAnswer {
         #[oai(header = "ETag")]
         String,
     ),
-}
-
-/// What reading a list can be refused for.
-pub struct ListProblems;
-
-impl Problems for ListProblems {
-    fn slugs() -> Vec<Slug> {
-        PUBLIC.to_vec()
-    }
-}
-
-/// What reading one thing can be refused for.
-pub struct ReadProblems;
-
-impl Problems for ReadProblems {
-    fn slugs() -> Vec<Slug> {
-        [PUBLIC, &[Slug::NotFound]].concat()
-    }
-}
-
-/// What making something can be refused for.
-pub struct CreateProblems;
-
-impl Problems for CreateProblems {
-    fn slugs() -> Vec<Slug> {
-        [
-            SIGNED_IN_WITH_BODY,
-            &[
-                Slug::Forbidden,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
-        ]
-        .concat()
-    }
-}
-
-/// What publishing can be refused for.
-pub struct PublishProblems;
-
-impl Problems for PublishProblems {
-    fn slugs() -> Vec<Slug> {
-        [
-            SIGNED_IN,
-            &[
-                Slug::Forbidden,
-                Slug::NotFound,
-                Slug::InvalidTransition,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
-        ]
-        .concat()
-    }
 }
 
 #[OpenApi(prefix_path = "/api", tag = "Tags::Catalogue")]
@@ -490,7 +363,7 @@ impl CatalogApi {
         }
     }
 
-    async fn zones(&self, event: i64, currency: &str) -> Result<Vec<super::views::Zone>, Problem> {
+    async fn zones(&self, event: i64, currency: &str) -> Result<Vec<Zone>, Problem> {
         let reader = self.app.db.reader();
         let zones = store::zones(reader, EventId(event)).await?;
         let counts = store::count_tickets(reader, EventId(event)).await?;
@@ -530,159 +403,4 @@ fn read_cursor(text: Option<String>) -> Result<Option<Cursor<i64>>, Problem> {
 
 fn replayed(replayed: bool) -> Option<String> {
     replayed.then(|| "true".to_owned())
-}
-
-impl TryFrom<VenueDraft> for NewVenue {
-    type Error = Problem;
-
-    fn try_from(draft: VenueDraft) -> Result<Self, Problem> {
-        if draft.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            return Err(Problem::invalid(
-                "time_zone",
-                "must be an IANA name, as in Europe/Berlin",
-            ));
-        }
-        Ok(Self {
-            name: draft.name,
-            address: draft.address,
-            city: draft.city,
-            country: draft.country,
-            time_zone: draft.time_zone,
-        })
-    }
-}
-
-impl TryFrom<EventDraft> for NewEvent {
-    type Error = Problem;
-
-    fn try_from(draft: EventDraft) -> Result<Self, Problem> {
-        let currency = draft.zones[0].price.currency.clone();
-        let mut zones = Vec::with_capacity(draft.zones.len());
-        for (i, zone) in draft.zones.into_iter().enumerate() {
-            if zone.price.currency != currency {
-                return Err(Problem::invalid(
-                    &format!("zones[{i}].price.currency"),
-                    "must be the same in every zone",
-                ));
-            }
-            zones.push(NewZone {
-                name: zone.name,
-                benefits: zone.benefits,
-                price_amount: zone.price.amount,
-                seating: zone.seating.into(),
-            });
-        }
-        let tickets = |zone: &NewZone| u64::try_from(zone.seating.capacity()).unwrap_or(0);
-        if zones.iter().map(tickets).sum::<u64>() > MAX_TICKETS {
-            return Err(Problem::invalid(
-                "zones",
-                "may have a million tickets together",
-            ));
-        }
-        check_times(
-            &draft.starts_at,
-            draft.ends_at,
-            draft.sales_open_at,
-            draft.sales_close_at,
-        )?;
-        Ok(Self {
-            venue_id: VenueId(draft.venue_id),
-            title: draft.title,
-            description: draft.description.unwrap_or_default(),
-            category: draft.category,
-            starts_at: draft.starts_at,
-            ends_at: draft.ends_at,
-            sales_open_at: draft.sales_open_at,
-            sales_close_at: draft.sales_close_at,
-            currency,
-            zones,
-        })
-    }
-}
-
-fn check_times(
-    starts_at: &DateTime<Utc>,
-    ends_at: Option<DateTime<Utc>>,
-    sales_open_at: Option<DateTime<Utc>>,
-    sales_close_at: Option<DateTime<Utc>>,
-) -> Result<(), Problem> {
-    if ends_at.is_some_and(|ends_at| ends_at < *starts_at) {
-        return Err(Problem::invalid("ends_at", "must not be before starts_at"));
-    }
-    if let (Some(open), Some(close)) = (sales_open_at, sales_close_at)
-        && close <= open
-    {
-        return Err(Problem::invalid(
-            "sales_close_at",
-            "must be after sales_open_at",
-        ));
-    }
-    // SQLite sorts times as texts, which holds for years of four digits.
-    let years =
-        DateTime::UNIX_EPOCH..=DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
-    let fields = [
-        ("starts_at", Some(*starts_at)),
-        ("ends_at", ends_at),
-        ("sales_open_at", sales_open_at),
-        ("sales_close_at", sales_close_at),
-    ];
-    for (field, at) in fields {
-        if at.is_some_and(|at| !years.contains(&at)) {
-            return Err(Problem::invalid(field, "must lie between 1970 and 9999"));
-        }
-    }
-    Ok(())
-}
-
-impl From<Seating> for NewSeating {
-    fn from(seating: Seating) -> Self {
-        match seating {
-            Seating::Seated(Seated {
-                rows,
-                seats_per_row,
-            }) => Self::Seated {
-                rows,
-                seats_per_row,
-            },
-            Seating::Standing(Standing { capacity }) => Self::Standing { capacity },
-        }
-    }
-}
-
-impl Example for VenueDraft {
-    fn example() -> Self {
-        let venue = Venue::example();
-        Self {
-            name: venue.name,
-            address: venue.address,
-            city: venue.city,
-            country: venue.country,
-            time_zone: venue.time_zone,
-        }
-    }
-}
-
-impl Example for EventDraft {
-    fn example() -> Self {
-        let event = Event::example();
-        Self {
-            venue_id: event.venue.id,
-            title: event.title,
-            description: Some(event.description),
-            category: event.category,
-            starts_at: event.starts_at,
-            ends_at: event.ends_at,
-            sales_open_at: None,
-            sales_close_at: None,
-            zones: vec![ZoneDraft {
-                name: "Stalls".into(),
-                price: Money::example(),
-                benefits: None,
-                seating: Seating::Seated(Seated {
-                    rows: 20,
-                    seats_per_row: 30,
-                }),
-            }],
-        }
-    }
 }

@@ -4,6 +4,8 @@
 //! published. Everybody may read what is published.
 
 pub mod api;
+mod drafts;
+mod problems;
 mod seat_map;
 pub mod store;
 pub mod views;
@@ -14,7 +16,6 @@ use sea_orm::{DatabaseTransaction, DbErr};
 use crate::entity::event::EventStatus;
 use crate::entity::{event, venue};
 use crate::ids::{EventId, VenueId};
-use crate::problem::{Problem, Slug};
 
 /// Most tickets an event may have.
 pub const MAX_TICKETS: u64 = 1_000_000;
@@ -157,22 +158,6 @@ pub fn row_label(row_number: i32) -> String {
     }
     label.reverse();
     String::from_utf8(label).expect("letters are UTF-8")
-}
-
-impl From<CatalogError> for Problem {
-    fn from(err: CatalogError) -> Self {
-        match err {
-            CatalogError::NoSuchVenue(id) => {
-                Self::invalid("venue_id", format!("there is no venue {id}"))
-            }
-            CatalogError::NoSuchEvent(_) => Self::not_found("event"),
-            CatalogError::NotADraft(status) => {
-                Self::new(Slug::InvalidTransition, "The event cannot be published.")
-                    .with("current_status", status_name(status))
-            }
-            CatalogError::Db(err) => err.into(),
-        }
-    }
 }
 
 #[cfg(test)]

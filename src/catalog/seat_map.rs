@@ -11,9 +11,30 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 use super::row_label;
-use super::views::{SeatMap, ZoneSeats};
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{ticket, zone};
+
+/// The seats of an event in a compact form.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct SeatMap {
+    /// The event.
+    pub event_id: i64,
+    /// Its zones, or the one asked for.
+    pub zones: Vec<ZoneSeats>,
+}
+
+/// The seats of a zone. A standing zone has no rows.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub struct ZoneSeats {
+    /// The zone.
+    pub zone_id: i64,
+    /// For display.
+    pub name: String,
+    /// From the front.
+    pub rows: Vec<SeatRow>,
+}
 
 /// A row of seats, from seat 1.
 #[derive(Debug, Object)]
@@ -88,6 +109,25 @@ fn letter(status: TicketStatus) -> char {
         TicketStatus::Held => 'h',
         TicketStatus::Sold => 's',
         TicketStatus::Blocked => 'b',
+    }
+}
+
+impl Example for SeatMap {
+    fn example() -> Self {
+        Self {
+            event_id: 1,
+            zones: vec![ZoneSeats::example()],
+        }
+    }
+}
+
+impl Example for ZoneSeats {
+    fn example() -> Self {
+        Self {
+            zone_id: 2,
+            name: "Stalls".into(),
+            rows: vec![SeatRow::example()],
+        }
     }
 }
 

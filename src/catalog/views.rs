@@ -5,7 +5,6 @@ use poem_openapi::types::Example;
 use poem_openapi::{Object, Union};
 use serde::{Deserialize, Serialize};
 
-use super::seat_map::SeatRow;
 use super::store::StatusCount;
 use super::{row_label, status_name};
 use crate::entity::ticket::TicketStatus;
@@ -21,6 +20,7 @@ pub struct Venue {
     /// For display.
     pub name: String,
     /// Street and number.
+    #[oai(nullable)]
     pub address: Option<String>,
     /// City.
     pub city: String,
@@ -43,16 +43,20 @@ pub struct Event {
     /// Plain text.
     pub description: String,
     /// As in `concert`.
+    #[oai(nullable)]
     pub category: Option<String>,
     /// `draft`, `published` or `cancelled`.
     pub status: String,
     /// When it starts, in UTC; show it in the venue's time zone.
     pub starts_at: DateTime<Utc>,
     /// When it ends.
+    #[oai(nullable)]
     pub ends_at: Option<DateTime<Utc>>,
     /// When the sale opens; at once where absent.
+    #[oai(nullable)]
     pub sales_open_at: Option<DateTime<Utc>>,
     /// When the sale closes; when the event starts, where absent.
+    #[oai(nullable)]
     pub sales_close_at: Option<DateTime<Utc>>,
     /// Where it takes place.
     pub venue: Venue,
@@ -72,6 +76,7 @@ pub struct Zone {
     /// For display.
     pub name: String,
     /// What it offers.
+    #[oai(nullable)]
     pub benefits: Option<String>,
     /// The price of one ticket.
     pub price: Money,
@@ -131,28 +136,6 @@ pub struct Availability {
     pub zones: Vec<Zone>,
 }
 
-/// The seats of an event in a compact form.
-#[derive(Debug, Object)]
-#[oai(example)]
-pub struct SeatMap {
-    /// The event.
-    pub event_id: i64,
-    /// Its zones, or the one asked for.
-    pub zones: Vec<ZoneSeats>,
-}
-
-/// The seats of a zone. A standing zone has no rows.
-#[derive(Debug, Object)]
-#[oai(example)]
-pub struct ZoneSeats {
-    /// The zone.
-    pub zone_id: i64,
-    /// For display.
-    pub name: String,
-    /// From the front.
-    pub rows: Vec<SeatRow>,
-}
-
 /// One unit of a zone: a seat, or one place in a standing zone.
 #[derive(Debug, Clone, Object)]
 #[oai(example)]
@@ -164,8 +147,10 @@ pub struct Ticket {
     /// Its zone.
     pub zone_id: i64,
     /// Its row; null in a standing zone.
+    #[oai(nullable)]
     pub row: Option<String>,
     /// Its seat; null in a standing zone.
+    #[oai(nullable)]
     pub seat: Option<String>,
     /// What it costs.
     pub price: Money,
@@ -334,25 +319,6 @@ impl Example for Availability {
     fn example() -> Self {
         Self {
             zones: vec![Zone::example()],
-        }
-    }
-}
-
-impl Example for SeatMap {
-    fn example() -> Self {
-        Self {
-            event_id: 1,
-            zones: vec![ZoneSeats::example()],
-        }
-    }
-}
-
-impl Example for ZoneSeats {
-    fn example() -> Self {
-        Self {
-            zone_id: 2,
-            name: "Stalls".into(),
-            rows: vec![SeatRow::example()],
         }
     }
 }

@@ -55,8 +55,10 @@ pub struct Conflict {
     /// The ticket.
     pub ticket_id: i64,
     /// Its row; null in a standing zone.
+    #[oai(nullable)]
     pub row: Option<String>,
     /// Its seat; null in a standing zone.
+    #[oai(nullable)]
     pub seat: Option<String>,
     /// What it is now: `held`, `sold` or `blocked`.
     pub status: String,

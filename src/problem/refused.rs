@@ -1,7 +1,7 @@
 //! Which problems an operation can answer with, so that the OpenAPI document tells.
 
 use poem_openapi::ApiResponse;
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -109,6 +109,22 @@ fn response((status, slugs): (u16, Vec<Slug>)) -> MetaResponse {
             content_type: "application/problem+json",
             schema: ProblemDocument::schema_ref(),
         }],
-        headers: Vec::new(),
+        headers: headers(status),
     }
+}
+
+/// What a problem's response adds to its document.
+fn headers(status: u16) -> Vec<MetaHeader> {
+    let (name, description) = match status {
+        401 => ("WWW-Authenticate", "Always `Bearer`."),
+        503 => ("Retry-After", "Seconds after which to try again."),
+        _ => return Vec::new(),
+    };
+    vec![MetaHeader {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        required: true,
+        deprecated: false,
+        schema: String::schema_ref(),
+    }]
 }

@@ -2,27 +2,25 @@
 
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::types::Example;
-use poem_openapi::{ApiResponse, Enum, Object, OpenApi};
-use serde::{Deserialize, Serialize};
+use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
-use super::MAX_TICKETS;
 use super::confirm::confirm_reservation;
 use super::extend::extend_hold;
-use super::hold::{Wanted, find_duplicate, hold_tickets};
+use super::hold::{Wanted, hold_tickets};
 use super::problems::{
     ConfirmProblems, ExtendProblems, ListProblems, ReadProblems, ReleaseProblems,
     ReleaseTicketProblems, ReserveProblems, ReserveTicketProblems,
 };
 use super::release::{release_hold, release_ticket};
+use super::requests::{ConfirmRequest, ReservationRequest, Status};
 use super::store;
 use super::views::Reservation;
 use crate::auth::SignedIn;
 use crate::body::Body;
-use crate::entity::reservation::{self, ReservationStatus};
+use crate::entity::reservation;
 use crate::idempotency::{Answer, Key, once};
-use crate::ids::{EventId, ReservationId, TicketId, UserId, ZoneId};
+use crate::ids::{ReservationId, TicketId, UserId};
 use crate::page::{self, Cursor};
 use crate::problem::{Problem, Refused};
 use crate::state::App;
@@ -35,76 +33,13 @@ pub struct ReservationsApi {
     pub app: App,
 }
 
-/// What to reserve: either `ticket_ids`, or `zone_id` and `quantity`.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields, example)]
-pub struct ReservationRequest {
-    /// The event.
-    event_id: i64,
-    /// These tickets, all of them or none.
-    #[oai(validator(min_items = "1", max_items = "50"))]
-    ticket_ids: Option<Vec<i64>>,
-    /// Any places of this zone.
-    zone_id: Option<i64>,
-    /// How many places.
-    #[oai(validator(minimum(value = "1"), maximum(value = "50")))]
-    quantity: Option<i32>,
-}
-
-/// How to pay.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields, example)]
-pub struct ConfirmRequest {
-    /// How to pay.
-    payment: Payment,
-}
-
-/// A way to pay, and the provider's token for it.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields)]
-pub struct Payment {
-    /// Which provider.
-    method: PaymentMethod,
-    /// With `simulated`: `tok_success`, `tok_slow` (succeeds after a second), `tok_decline`,
-    /// `tok_insufficient_funds` or `tok_timeout`.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    token: String,
-}
-
-/// A payment provider.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize, Enum)]
-#[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// Takes no money.
-    Simulated,
-}
-
-/// A reservation's state, to filter by.
-#[derive(Debug, Clone, Copy, Enum)]
-#[oai(rename_all = "snake_case")]
-pub enum Status {
-    /// The buyer's until it expires.
-    Held,
-    /// Paid.
-    Confirmed,
-    /// Given up by the buyer.
-    Released,
-    /// Not paid in time.
-    Expired,
-    /// Paid, and the money returned.
-    Refunded,
-}
-
 /// A page of reservations.
 #[derive(Debug, Object)]
 pub struct ReservationList {
     /// The reservations, newest first.
     items: Vec<Reservation>,
     /// The cursor of the next page; null on the last.
+    #[oai(nullable)]
     next: Option<String>,
 }
 
@@ -306,7 +241,7 @@ impl ReservationsApi {
         let (app, owner) = (self.app.clone(), owner.0.id);
         let id = ReservationId(reservation_id.0);
         let key = Key::read(key.0, owner, "confirm_reservation", &(id, &body.0))?;
-        let token = body.0.payment.token;
+        let token = body.0.token();
         let work = async move {
             let key = key.as_ref();
             once(&app, key, confirm_reservation(&app, owner, id, &token, key)).await
@@ -409,76 +344,4 @@ fn changed(answer: Answer<Reservation>) -> Changed {
 
 fn replayed(replayed: bool) -> Option<String> {
     replayed.then(|| "true".to_owned())
-}
-
-impl TryFrom<ReservationRequest> for Wanted {
-    type Error = Problem;
-
-    fn try_from(request: ReservationRequest) -> Result<Self, Problem> {
-        let event = EventId(request.event_id);
-        match (request.ticket_ids, request.zone_id, request.quantity) {
-            (Some(ids), None, None) => {
-                if let Some(twice) = find_duplicate(&ids) {
-                    return Err(Problem::invalid(
-                        "ticket_ids",
-                        format!("names ticket {twice} twice"),
-                    ));
-                }
-                debug_assert!(ids.len() <= MAX_TICKETS, "the document says how many");
-                Ok(Self::Tickets {
-                    event: Some(event),
-                    tickets: ids.into_iter().map(TicketId).collect(),
-                })
-            }
-            (None, Some(zone), Some(quantity)) => Ok(Self::Places {
-                event,
-                zone: ZoneId(zone),
-                quantity: usize::try_from(quantity)
-                    .map_err(|_| Problem::invalid("quantity", "must be at least 1"))?,
-            }),
-            (Some(_), _, _) => Err(Problem::invalid(
-                "ticket_ids",
-                "goes without zone_id and quantity",
-            )),
-            (None, None, _) => Err(Problem::invalid(
-                "zone_id",
-                "is required where ticket_ids is absent",
-            )),
-            (None, Some(_), None) => Err(Problem::invalid("quantity", "is required with zone_id")),
-        }
-    }
-}
-
-impl From<Status> for ReservationStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Held => Self::Held,
-            Status::Confirmed => Self::Confirmed,
-            Status::Released => Self::Released,
-            Status::Expired => Self::Expired,
-            Status::Refunded => Self::Refunded,
-        }
-    }
-}
-
-impl Example for ReservationRequest {
-    fn example() -> Self {
-        Self {
-            event_id: 1,
-            ticket_ids: Some(vec![17, 18]),
-            zone_id: None,
-            quantity: None,
-        }
-    }
-}
-
-impl Example for ConfirmRequest {
-    fn example() -> Self {
-        Self {
-            payment: Payment {
-                method: PaymentMethod::Simulated,
-                token: "tok_success".into(),
-            },
-        }
-    }
 }

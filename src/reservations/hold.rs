@@ -21,7 +21,6 @@
 use chrono::{DateTime, Utc};
 use rand::RngExt;
 use sea_orm::DbErr;
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::commit::{Change, Refusal, Work, commit};
@@ -372,22 +371,5 @@ impl Refusal for HoldError {
 
     fn is_version_conflict(&self) -> bool {
         matches!(self, Self::Outrun)
-    }
-}
-
-/// The first ticket that was named twice.
-pub fn find_duplicate(tickets: &[i64]) -> Option<i64> {
-    let mut seen = HashSet::new();
-    tickets.iter().copied().find(|id| !seen.insert(*id))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_ticket_named_twice_is_found() {
-        assert_eq!(find_duplicate(&[1, 2, 3]), None);
-        assert_eq!(find_duplicate(&[3, 1, 3]), Some(3));
     }
 }

@@ -24,12 +24,10 @@ mod hold;
 mod payment;
 mod problems;
 mod release;
+mod requests;
 mod store;
 mod views;
 
 pub use confirm::settle_lost_payments;
 pub use expire::{expire_due_holds, sample_active_holds};
 pub use views::{Reservation, ReservedTicket};
-
-/// Most tickets in one reservation.
-pub const MAX_TICKETS: usize = 50;

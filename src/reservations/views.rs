@@ -43,8 +43,10 @@ pub struct ReservedTicket {
     /// The zone's name.
     pub zone: String,
     /// Its row; null in a standing zone.
+    #[oai(nullable)]
     pub row: Option<String>,
     /// Its seat; null in a standing zone.
+    #[oai(nullable)]
     pub seat: Option<String>,
     /// What it cost when it was held.
     pub price: Money,

@@ -1,7 +1,7 @@
 //! The edge: what happens to every request before a slice sees it and to every answer after.
 //!
 //! ```text
-//!   request ──> id ──> too many in flight? ──> body too large? ──> route ──> handler
+//!   request ──> id ──> too many in flight? ──> key readable? ──> route ──> handler
 //!   answer  <── id, instance <── counted, logged <── problem document <── error or panic
 //! ```
 
@@ -10,7 +10,7 @@ use poem::error::{MethodNotAllowedError, NotFoundError};
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, PathPattern, Request, Response, Result, Route};
 use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use std::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::body;
+use crate::idempotency;
 use crate::problem::{Problem, Slug};
 use crate::state::App;
 use crate::telemetry::{HTTP_DURATION, HTTP_IN_FLIGHT, HTTP_REQUESTS, HTTP_SHED};
@@ -69,8 +69,8 @@ impl Edge {
             let problem = Problem::unavailable("Too many requests are in flight.");
             return (problem.into_response(), UNROUTED.to_owned());
         };
-        if announced_length(request.headers()) > body::MAX_BYTES {
-            return (body::too_large().into_response(), UNROUTED.to_owned());
+        if let Err(problem) = idempotency::check_header(request.headers()) {
+            return (problem.into_response(), UNROUTED.to_owned());
         }
         let routed = AssertUnwindSafe(self.routes.call(request));
         match futures_util::FutureExt::catch_unwind(routed).await {
@@ -99,7 +99,13 @@ impl Edge {
             let name = self.names.parameter(err.data(), parameter.name);
             return Problem::invalid(&name, parameter.reason.clone()).into_response();
         }
-        problem_of(&err).into_response()
+        let mut response = problem_of(&err).into_response();
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED
+            && let Ok(allowed) = HeaderValue::from_str(self.names.methods(err.data()))
+        {
+            response.headers_mut().insert(header::ALLOW, allowed);
+        }
+        response
     }
 
     fn enter(&self) -> Option<InFlight<'_>> {
@@ -156,13 +162,18 @@ pub struct RouteNames {
 struct RouteName {
     path: String,
     parameters: Vec<String>,
+    methods: String,
 }
 
 impl RouteNames {
-    /// Of the paths of an OpenAPI document.
-    pub fn new<'a>(paths: impl Iterator<Item = &'a String>) -> Self {
+    /// Of an OpenAPI document.
+    pub fn new(document: &Value) -> Self {
+        let paths = document["paths"].as_object().into_iter().flatten();
+        let operations = paths.filter_map(|(path, of)| Some((path, of.as_object()?)));
         Self {
-            by_pattern: paths.map(|path| route_name(path)).collect(),
+            by_pattern: operations
+                .map(|(path, operations)| route_name(path, operations))
+                .collect(),
         }
     }
 
@@ -175,6 +186,14 @@ impl RouteNames {
                 .map_or_else(|| pattern.to_owned(), |name| name.path.clone()),
             None => UNROUTED.to_owned(),
         }
+    }
+
+    /// The methods that a route takes, as in the header `Allow`.
+    fn methods(&self, pattern: Option<&PathPattern>) -> &str {
+        pattern
+            .and_then(|pattern| self.by_pattern.get(pattern.0.as_ref()))
+            // The pages are not in the document, and are read only.
+            .map_or("GET, HEAD", |name| &name.methods)
     }
 
     /// The name of a path parameter that the router calls `param<n>`.
@@ -190,7 +209,7 @@ impl RouteNames {
     }
 }
 
-fn route_name(path: &str) -> (String, RouteName) {
+fn route_name(path: &str, operations: &Map<String, Value>) -> (String, RouteName) {
     let mut parameters = Vec::new();
     let segments: Vec<_> = path
         .split('/')
@@ -207,8 +226,17 @@ fn route_name(path: &str) -> (String, RouteName) {
             }
         })
         .collect();
-    let path = path.to_owned();
-    (segments.join("/"), RouteName { path, parameters })
+    let mut methods: Vec<_> = operations.keys().map(|name| name.to_uppercase()).collect();
+    // The router answers HEAD as it answers GET.
+    if operations.contains_key("get") {
+        methods.push("HEAD".to_owned());
+    }
+    let name = RouteName {
+        path: path.to_owned(),
+        parameters,
+        methods: methods.join(", "),
+    };
+    (segments.join("/"), name)
 }
 
 /// The label of what was answered before it came to a route.
@@ -230,14 +258,6 @@ fn request_id(headers: &HeaderMap) -> String {
         .and_then(|id| id.to_str().ok())
         .filter(is_sane)
         .map_or_else(|| Uuid::new_v4().simple().to_string(), ToOwned::to_owned)
-}
-
-fn announced_length(headers: &HeaderMap) -> usize {
-    headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse().ok())
-        .unwrap_or(0)
 }
 
 fn problem_of(err: &poem::Error) -> Problem {
@@ -299,15 +319,31 @@ fn method_label(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_route_is_named_as_in_the_document() {
-        let path = "/api/tickets/{ticket_id}/reserve".to_owned();
-        let names = RouteNames::new([&path].into_iter());
+        let path = "/api/tickets/{ticket_id}/reserve";
+        let names = RouteNames::new(&json!({ "paths": { path: { "post": {} } } }));
         let pattern = PathPattern("/api/tickets/:param0/reserve".into());
         assert_eq!(names.label(Some(&pattern)), path);
         assert_eq!(names.parameter(Some(&pattern), "param0"), "ticket_id");
         assert_eq!(names.label(None), "none");
+    }
+
+    #[test]
+    fn a_route_tells_which_methods_it_takes() {
+        let names = RouteNames::new(&json!({ "paths": {
+            "/api/venues": { "get": {}, "post": {} },
+            "/api/auth/login": { "post": {} },
+        } }));
+        for (pattern, methods) in [
+            ("/api/venues", "GET, POST, HEAD"),
+            ("/api/auth/login", "POST"),
+            ("/docs", "GET, HEAD"),
+        ] {
+            assert_eq!(names.methods(Some(&PathPattern(pattern.into()))), methods);
+        }
     }
 
     #[test]

@@ -1,0 +1,74 @@
+//! What calls about the catalogue can be refused for, and the problem document of each error.
+
+use super::{CatalogError, status_name};
+use crate::problem::{PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+
+/// What reading a list can be refused for.
+pub struct ListProblems;
+
+impl Problems for ListProblems {
+    fn slugs() -> Vec<Slug> {
+        PUBLIC.to_vec()
+    }
+}
+
+/// What reading one thing can be refused for.
+pub struct ReadProblems;
+
+impl Problems for ReadProblems {
+    fn slugs() -> Vec<Slug> {
+        [PUBLIC, &[Slug::NotFound]].concat()
+    }
+}
+
+/// What making something can be refused for.
+pub struct CreateProblems;
+
+impl Problems for CreateProblems {
+    fn slugs() -> Vec<Slug> {
+        [
+            SIGNED_IN_WITH_BODY,
+            &[
+                Slug::Forbidden,
+                Slug::IdempotencyKeyReused,
+                Slug::IdempotencyKeyInFlight,
+            ],
+        ]
+        .concat()
+    }
+}
+
+/// What publishing can be refused for.
+pub struct PublishProblems;
+
+impl Problems for PublishProblems {
+    fn slugs() -> Vec<Slug> {
+        [
+            SIGNED_IN,
+            &[
+                Slug::Forbidden,
+                Slug::NotFound,
+                Slug::InvalidTransition,
+                Slug::IdempotencyKeyReused,
+                Slug::IdempotencyKeyInFlight,
+            ],
+        ]
+        .concat()
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(err: CatalogError) -> Self {
+        match err {
+            CatalogError::NoSuchVenue(id) => {
+                Self::invalid("venue_id", format!("there is no venue {id}"))
+            }
+            CatalogError::NoSuchEvent(_) => Self::not_found("event"),
+            CatalogError::NotADraft(status) => {
+                Self::new(Slug::InvalidTransition, "The event cannot be published.")
+                    .with("current_status", status_name(status))
+            }
+            CatalogError::Db(err) => err.into(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What callers send about reservations, and what is checked of it.
+
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+use super::hold::Wanted;
+use crate::entity::reservation::ReservationStatus;
+use crate::ids::{EventId, TicketId, ZoneId};
+use crate::problem::Problem;
+
+/// What to reserve: either `ticket_ids`, or `zone_id` and `quantity`.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct ReservationRequest {
+    /// The event.
+    event_id: i64,
+    /// These tickets, all of them or none.
+    #[oai(nullable, validator(min_items = "1", max_items = "50"))]
+    ticket_ids: Option<Vec<i64>>,
+    /// Any places of this zone.
+    #[oai(nullable)]
+    zone_id: Option<i64>,
+    /// How many places.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "50")))]
+    quantity: Option<i32>,
+}
+
+/// How to pay.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct ConfirmRequest {
+    /// How to pay.
+    payment: Payment,
+}
+
+/// A way to pay, and the provider's token for it.
+#[derive(Debug, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields)]
+pub struct Payment {
+    /// Which provider.
+    method: PaymentMethod,
+    /// With `simulated`: `tok_success`, `tok_slow` (succeeds after a second), `tok_decline`,
+    /// `tok_insufficient_funds` or `tok_timeout`.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    token: String,
+}
+
+/// A payment provider.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, Enum)]
+#[serde(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    /// Takes no money.
+    Simulated,
+}
+
+/// A reservation's state, to filter by.
+#[derive(Debug, Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum Status {
+    /// The buyer's until it expires.
+    Held,
+    /// Paid.
+    Confirmed,
+    /// Given up by the buyer.
+    Released,
+    /// Not paid in time.
+    Expired,
+    /// Paid, and the money returned.
+    Refunded,
+}
+
+impl ConfirmRequest {
+    /// The provider's token.
+    pub fn token(self) -> String {
+        self.payment.token
+    }
+}
+
+impl TryFrom<ReservationRequest> for Wanted {
+    type Error = Problem;
+
+    fn try_from(request: ReservationRequest) -> Result<Self, Problem> {
+        let event = EventId(request.event_id);
+        match (request.ticket_ids, request.zone_id, request.quantity) {
+            (Some(ids), None, None) => {
+                if let Some(twice) = find_duplicate(&ids) {
+                    return Err(Problem::invalid(
+                        "ticket_ids",
+                        format!("names ticket {twice} twice"),
+                    ));
+                }
+                Ok(Self::Tickets {
+                    event: Some(event),
+                    tickets: ids.into_iter().map(TicketId).collect(),
+                })
+            }
+            (None, Some(zone), Some(quantity)) => Ok(Self::Places {
+                event,
+                zone: ZoneId(zone),
+                quantity: usize::try_from(quantity)
+                    .map_err(|_| Problem::invalid("quantity", "must be at least 1"))?,
+            }),
+            (Some(_), _, _) => Err(Problem::invalid(
+                "ticket_ids",
+                "goes without zone_id and quantity",
+            )),
+            (None, None, _) => Err(Problem::invalid(
+                "zone_id",
+                "is required where ticket_ids is absent",
+            )),
+            (None, Some(_), None) => Err(Problem::invalid("quantity", "is required with zone_id")),
+        }
+    }
+}
+
+impl From<Status> for ReservationStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Held => Self::Held,
+            Status::Confirmed => Self::Confirmed,
+            Status::Released => Self::Released,
+            Status::Expired => Self::Expired,
+            Status::Refunded => Self::Refunded,
+        }
+    }
+}
+
+impl Example for ReservationRequest {
+    fn example() -> Self {
+        Self {
+            event_id: 1,
+            ticket_ids: Some(vec![17, 18]),
+            zone_id: None,
+            quantity: None,
+        }
+    }
+}
+
+impl Example for ConfirmRequest {
+    fn example() -> Self {
+        Self {
+            payment: Payment {
+                method: PaymentMethod::Simulated,
+                token: "tok_success".into(),
+            },
+        }
+    }
+}
+
+/// The first ticket that was named twice.
+fn find_duplicate(tickets: &[i64]) -> Option<i64> {
+    let mut seen = HashSet::new();
+    tickets.iter().copied().find(|id| !seen.insert(*id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_named_twice_is_found() {
+        assert_eq!(find_duplicate(&[1, 2, 3]), None);
+        assert_eq!(find_duplicate(&[3, 1, 3]), Some(3));
+    }
+}
