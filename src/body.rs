@@ -156,14 +156,15 @@ fn shape_problem(err: &serde_path_to_error::Error<serde_json::Error>) -> Problem
 /// A value is outside what the OpenAPI document allows.
 fn bounds_problem(message: &str) -> Problem {
     let message = message.split(" (occurred while").next().unwrap_or(message);
-    let bound = message
-        .split("verification failed. ")
-        .last()
-        .unwrap_or(message);
-    Problem::invalid(
-        quoted(message).unwrap_or("body"),
-        format!("must satisfy {bound}"),
-    )
+    Problem::invalid(quoted(message).unwrap_or("body"), bound(message))
+}
+
+/// What a value must satisfy, of the library's longer sentence about it.
+pub fn bound(message: &str) -> String {
+    match message.split_once("verification failed. ") {
+        Some((_, bound)) => format!("must satisfy {bound}"),
+        None => message.to_owned(),
+    }
 }
 
 fn quoted(message: &str) -> Option<&str> {

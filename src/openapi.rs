@@ -62,8 +62,9 @@ const HEAD: &str = "<title>Holdfast API</title>\n    \
 const DESCRIPTION: &str = "Sells tickets that exist once, without ever selling one twice.\n\n\
     Register or log in, send the `access_token` as `Authorization: Bearer <token>`, reserve, and \
     confirm before `expires_at`. Times are RFC 3339 in UTC, money is in minor units. Errors are \
-    problem documents (RFC 9457) whose `type` ends in a stable slug. POSTs that create or move \
-    something take an `Idempotency-Key`, so that they are safe to repeat.";
+    problem documents (RFC 9457) whose `type` ends in a stable slug. Bodies are read strictly: \
+    an unknown member is refused. POSTs that create or move something take an \
+    `Idempotency-Key`, 1 to 255 printable ASCII characters, so that they are safe to repeat.";
 
 /// Adds to each problem response one example for each kind of problem its description names.
 fn add_problem_examples(document: &mut Value) {

@@ -178,7 +178,8 @@ impl From<sea_orm::DbErr> for Problem {
             tracing::warn!(error = %err, "the database is not available");
             return Self::unavailable("The database cannot be reached.");
         }
-        if db::is_retryable(&err) {
+        if db::is_retryable(&err) || db::is_waiting_in_vain(&err) {
+            tracing::warn!(error = %err, "the database is too busy");
             return Self::unavailable("The database is too busy.");
         }
         Self::internal(err)

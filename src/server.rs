@@ -125,3 +125,44 @@ fn server(listener: TcpListener) -> io::Result<Server<std::convert::Infallible, 
     let idle = Duration::from_secs(75);
     Ok(Server::new_with_acceptor(acceptor).idle_timeout(idle))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Cli;
+    use crate::coordination::{Coordinator, Embedded};
+    use crate::db::Db;
+    use clap::Parser;
+    use poem::Request;
+    use poem::http::Method;
+
+    #[tokio::test]
+    async fn pages_and_calls_do_not_hide_each_other() {
+        let config = Cli::try_parse_from(["holdfast"]).unwrap().config;
+        let coordinator = Coordinator::Embedded(Embedded::default());
+        let app = App::new(
+            config,
+            Clock::default(),
+            Db::disconnected(),
+            coordinator,
+            Vec::new(),
+        );
+        let routes = public_routes(&app);
+        for (method, path, status) in [
+            (Method::GET, "/", 303),
+            (Method::GET, "/docs", 200),
+            (Method::GET, "/openapi.json", 200),
+            (Method::GET, "/health/live", 200),
+            (Method::GET, "/api/me", 401),
+            (Method::POST, "/docs", 405),
+            (Method::POST, "/api/me", 405),
+            (Method::GET, "/api/nowhere", 404),
+            (Method::GET, "/nowhere", 404),
+        ] {
+            let request = Request::builder().method(method).uri_str(path).finish();
+            let response = routes.get_response(request).await;
+            assert_eq!(response.status().as_u16(), status, "{path}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What an admin sends to make a venue or an event, and what is checked of it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,10 @@ fn check_times(
         if at.is_some_and(|at| !years.contains(&at)) {
             return Err(Problem::invalid(field, "must lie between 1970 and 9999"));
         }
+        // Chrono reads 12:00:60 too, and would answer with it, though it is no time of RFC 3339.
+        if at.is_some_and(|at| at.nanosecond() >= 1_000_000_000) {
+            return Err(Problem::invalid(field, "must not be a leap second"));
+        }
     }
     Ok(())
 }
@@ -233,6 +237,26 @@ impl Example for EventDraft {
                     seats_per_row: 30,
                 }),
             }],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_takes_place_in_times_that_every_database_keeps() {
+        for (text, is_allowed) in [
+            ("1970-01-01T00:00:00Z", true),
+            ("9999-12-31T23:59:59Z", true),
+            ("1969-12-31T23:59:59Z", false),
+            ("9999-12-31T23:59:59-12:00", false),
+            ("2030-01-01T12:00:60Z", false),
+        ] {
+            let at = DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+            let outcome = check_times(&at, None, None, None);
+            assert_eq!(outcome.is_ok(), is_allowed, "{text}");
         }
     }
 }

@@ -81,7 +81,10 @@ pub async fn change_hold(
     change: HoldChange,
 ) -> Result<reservation::Model, ChangeError> {
     if !store::update_running_hold(&work.tx, &hold, &change).await? {
-        return Err(ChangeError::Outrun);
+        // It is locked since it was read, so that only time can have moved on.
+        return Err(ChangeError::Expired {
+            at: hold.expires_at,
+        });
     }
     hold.status = change.status;
     hold.expires_at = change.expires_at;
