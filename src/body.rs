@@ -141,7 +141,9 @@ fn shape_problem(err: &serde_path_to_error::Error<serde_json::Error>) -> Problem
         path if path == "." || path == "?" => None,
         path => Some(path),
     };
-    let names_field = message.starts_with("missing field") || message.starts_with("unknown field");
+    let names_field = ["missing field", "unknown field", "duplicate field"]
+        .iter()
+        .any(|kind| message.starts_with(kind));
     let field = match (path, quoted(message).filter(|_| names_field)) {
         (Some(path), Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => {
             format!("{path}.{name}")

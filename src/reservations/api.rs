@@ -215,8 +215,7 @@ impl ReservationsApi {
             )
             .await
         };
-        let outcome = self.app.detached(work).await;
-        Ok(changed(count("extend", outcome)?))
+        Ok(changed(self.run("extend", work).await?))
     }
 
     /// Confirm a hold
@@ -246,8 +245,7 @@ impl ReservationsApi {
             let key = key.as_ref();
             once(&app, key, confirm_reservation(&app, owner, id, &token, key)).await
         };
-        let outcome = self.app.detached(work).await;
-        Ok(changed(count("confirm", outcome)?))
+        Ok(changed(self.run("confirm", work).await?))
     }
 
     /// Give up a hold
@@ -266,9 +264,8 @@ impl ReservationsApi {
     ) -> Result<Released, Refused<ReleaseProblems>> {
         let (app, owner) = (self.app.clone(), owner.0.id);
         let id = ReservationId(reservation_id.0);
-        let work = async move { release_hold(&app, owner, id).await };
-        let outcome = self.app.detached(work).await;
-        count("release", outcome.map_err(Problem::from))?;
+        let work = async move { Ok(release_hold(&app, owner, id).await?) };
+        self.run("release", work).await?;
         Ok(Released::Released)
     }
 
@@ -296,8 +293,7 @@ impl ReservationsApi {
             let key = key.as_ref();
             once(&app, key, release_ticket(&app, owner, ticket, key)).await
         };
-        let outcome = self.app.detached(work).await;
-        Ok(changed(count("release", outcome)?))
+        Ok(changed(self.run("release", work).await?))
     }
 
     async fn hold(&self, buyer: UserId, wanted: Wanted, key: Option<Key>) -> Result<Held, Problem> {
@@ -306,13 +302,27 @@ impl ReservationsApi {
             let key = key.as_ref();
             once(&app, key, hold_tickets(&app, buyer, &wanted, key)).await
         };
-        let held = count("hold", self.app.detached(work).await)?;
+        let held = self.run("hold", work).await?;
         let location = format!("/api/reservations/{}", held.value.id);
         Ok(Held::Created(
             Json(held.value),
             location,
             replayed(held.replayed),
         ))
+    }
+
+    /// Runs an operation to its end, whether or not the caller waits for it, and counts its outcome.
+    async fn run<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let outcome = self.app.detached(work).await;
+        let label = outcome
+            .as_ref()
+            .map_or_else(|problem| problem.slug().as_str(), |_| "ok");
+        count_outcome(operation, label);
+        outcome
     }
 
     async fn with_tickets(
@@ -327,15 +337,6 @@ impl ReservationsApi {
         });
         Ok(views.collect())
     }
-}
-
-fn count<T>(operation: &'static str, outcome: Result<T, Problem>) -> Result<T, Problem> {
-    let label = match &outcome {
-        Ok(_) => "ok",
-        Err(problem) => problem.slug().as_str(),
-    };
-    count_outcome(operation, label);
-    outcome
 }
 
 fn changed(answer: Answer<Reservation>) -> Changed {

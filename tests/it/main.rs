@@ -1,1 +1,22 @@
 //! The stories: what Holdfast promises, told to the real binary over every backend.
+
+mod architecture;
+mod bad_input;
+mod bad_requests;
+mod catalogue;
+mod commands;
+mod coordination;
+mod database_away;
+mod expiring;
+mod hang_ups;
+mod idempotency;
+mod identity;
+mod lock_nodes;
+mod operations;
+mod owning;
+mod paying;
+mod races;
+mod releasing;
+mod reserving;
+mod sale_windows;
+mod verifying;
