@@ -143,7 +143,6 @@ async fn propose_named(
         (None, Some(first)) => EventId(first.event_id),
         (None, None) => return Err(HoldError::NoSuch("ticket")),
     };
-    let sale = open_sale(app, event).await?;
     if candidates.len() < tickets.len() {
         return Err(HoldError::NoSuch("ticket"));
     }
@@ -155,11 +154,11 @@ async fn propose_named(
         .filter(|ticket| ticket.status != TicketStatus::Available)
         .cloned()
         .collect();
-    if taken.is_empty() {
-        Ok((sale, candidates))
-    } else {
-        Err(HoldError::Taken(taken))
+    // Before the sale is looked at: in a crowd nearly everybody is answered here, with one read.
+    if !taken.is_empty() {
+        return Err(HoldError::Taken(taken));
     }
+    Ok((open_sale(app, event).await?, candidates))
 }
 
 /// Picks places from a random spot on, so that many buyers at once rarely pick the same ones.
@@ -250,6 +249,8 @@ async fn lock(
 
 /// How long a hold goes on trying while others stand in its way.
 struct Patience {
+    /// Tries that are made even if each of them takes long.
+    tries_left: u32,
     deadline: Instant,
     pause: Duration,
     /// Time spent on locks so far, for the metrics.
@@ -258,13 +259,14 @@ struct Patience {
 
 impl Patience {
     /// Somebody who wants certain tickets soon hears whether they are gone. Somebody who wants any
-    /// places is not refused for as long as places are left and a hold attempt takes.
+    /// places is not refused for as long as places are left and a few attempts take.
     fn new(app: &App, wanted: &Wanted) -> Self {
-        let wait = match wanted {
-            Wanted::Tickets { .. } => app.config.lock_wait(),
-            Wanted::Places { .. } => app.config.lock_ttl() / 2,
+        let (tries_left, wait) = match wanted {
+            Wanted::Tickets { .. } => (1, app.config.lock_wait()),
+            Wanted::Places { .. } => (16, app.config.lock_ttl() / 2),
         };
         Self {
+            tries_left,
             deadline: Instant::now() + wait,
             pause: Duration::from_millis(4),
             locking: Duration::ZERO,
@@ -274,11 +276,12 @@ impl Patience {
     /// Pauses for a random while, longer each time.
     async fn wait(&mut self) -> Result<(), HoldError> {
         let pause = self.pause.mul_f64(rand::rng().random_range(0.5..1.5));
-        if Instant::now() + pause > self.deadline {
+        if self.tries_left == 0 && Instant::now() + pause > self.deadline {
             return Err(HoldError::Contended {
                 retry_after: self.pause.max(Duration::from_millis(10)),
             });
         }
+        self.tries_left = self.tries_left.saturating_sub(1);
         tokio::time::sleep(pause).await;
         self.locking += pause;
         self.pause = (self.pause * 2).min(Duration::from_millis(64));
