@@ -294,7 +294,7 @@ fn sqlite_options(config: &Config, path: &Path, connections: u32) -> ConnectOpti
 fn common_options(options: &mut ConnectOptions, config: &Config, connections: u32) {
     options
         .max_connections(connections)
-        .min_connections(1)
+        .min_connections(connections.div_ceil(2))
         .acquire_timeout(Duration::from_millis(config.db_acquire_ms.into()))
         .connect_timeout(Duration::from_secs(3))
         // Otherwise every acquire costs a round trip.

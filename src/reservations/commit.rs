@@ -57,7 +57,9 @@ pub async fn commit<C: Change>(app: &App, change: &C) -> Result<C::Done, C::Refu
     let started = Instant::now();
     let mut attempt = 1;
     let outcome = loop {
-        match run(app, change).await {
+        // On the heap: the queries of a transaction make a large future, and this one is carried
+        // through every layer above.
+        match Box::pin(run(app, change)).await {
             Err(refused) if attempt < MAX_ATTEMPTS && gave_way(&refused) => attempt += 1,
             outcome => break outcome,
         }
@@ -87,7 +89,10 @@ async fn run<C: Change>(app: &App, change: &C) -> Result<C::Done, C::Refused> {
     match change.apply(&mut work).await {
         Ok(done) => {
             work.tx.commit().await?;
-            app.coordinator.publish(work.changes);
+            // A payment that begins, or a hold that is extended, changes no seat.
+            if !work.changes.is_empty() {
+                app.coordinator.publish(work.changes);
+            }
             Ok(done)
         }
         Err(refused) => {

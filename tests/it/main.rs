@@ -1,5 +1,10 @@
 //! The stories: what Holdfast promises, told to the real binary over every backend.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a story that cannot go on fails, and says where"
+)]
+
 mod architecture;
 mod bad_input;
 mod bad_requests;
@@ -19,4 +24,5 @@ mod races;
 mod releasing;
 mod reserving;
 mod sale_windows;
+mod settings;
 mod verifying;

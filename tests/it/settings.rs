@@ -1,0 +1,202 @@
+//! Settings: a wrong one ends the start with one line, and the help explains each.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use kit::run_holdfast;
+
+/// A command line, and what the one line says: which setting, what was given, what is allowed.
+const WRONG: &[(&str, [&str; 3])] = &[
+    (
+        "--listen 8080",
+        ["--listen", "8080", "an address and a port"],
+    ),
+    (
+        "--metrics-listen nowhere:1",
+        ["--metrics-listen", "nowhere:1", "an address and a port"],
+    ),
+    (
+        "--database-url mysql://x",
+        ["--database-url", "mysql://x", "postgres://"],
+    ),
+    (
+        "--database-url postgres://x/y",
+        ["--jwt-secret", "''", "at least 32 bytes"],
+    ),
+    (
+        "--redis-url http://x",
+        ["--redis-url", "http://x", "redis://host:port"],
+    ),
+    (
+        "--redis-url redis://127.0.0.1:1",
+        ["--lock-redis-urls", "", "lock node"],
+    ),
+    (
+        "--lock-redis-urls redis://a,b",
+        ["--lock-redis-urls", "'b'", "redis://host:port"],
+    ),
+    (
+        "--lock-redis-urls redis://a:1,redis://a:1",
+        ["--lock-redis-urls", "a:1", "more than once"],
+    ),
+    (
+        "--data-dir /dev/null/data",
+        ["--data-dir", "/dev/null/data", "irectory"],
+    ),
+    ("--hold-ttl-secs 0", ["--hold-ttl-secs", "0", "1..=86400"]),
+    (
+        "--hold-ttl-secs soon",
+        ["--hold-ttl-secs", "soon", "invalid digit"],
+    ),
+    (
+        "--hold-max-secs 10",
+        ["--hold-max-secs", "10", "at least --hold-ttl-secs"],
+    ),
+    ("--lock-ttl-ms 1", ["--lock-ttl-ms", "1", "100..=60000"]),
+    (
+        "--lock-wait-ms 4000",
+        ["--lock-wait-ms", "4000", "at most half of --lock-ttl-ms"],
+    ),
+    (
+        "--jwt-secret short",
+        ["--jwt-secret", "5 bytes", "at least 32 bytes"],
+    ),
+    (
+        "--admin-email boss",
+        ["--admin-email", "boss", "an e-mail address"],
+    ),
+    (
+        "--admin-password 0123456789",
+        ["--admin-email", "''", "--admin-password"],
+    ),
+    (
+        "--admin-email a@b --admin-password short",
+        ["--admin-password", "5 characters", "at least 10"],
+    ),
+    ("--demo maybe", ["--demo", "maybe", "on, off"]),
+    (
+        "--without-locks pray",
+        ["--without-locks", "pray", "continue, refuse"],
+    ),
+    ("--worker-threads 0", ["--worker-threads", "0", "1..=1024"]),
+    (
+        "--db-max-connections 1",
+        ["--db-max-connections", "1", "2..=1000"],
+    ),
+    ("--log-format xml", ["--log-format", "xml", "text, json"]),
+    ("--log holdfast=loudest", ["--log", "", "level"]),
+    ("--instance a/b", ["--instance", "a/b", "letters, digits"]),
+    ("--max-in-flight 0", ["--max-in-flight", "0", "1..=1000000"]),
+    (
+        "--start-timeout-secs 3601",
+        ["--start-timeout-secs", "3601", "0..=3600"],
+    ),
+    ("--drain-secs 601", ["--drain-secs", "601", "0..=600"]),
+    ("--no-such-setting", ["--no-such-setting", "", "unexpected"]),
+    ("sell", ["", "sell", "unrecognized subcommand"]),
+];
+
+#[test]
+fn a_wrong_setting_ends_the_start_with_one_line_that_says_what_is_allowed() {
+    for (line, says) in WRONG {
+        let args: Vec<_> = line.split(' ').collect();
+        let said = only_line(&run_holdfast(&args, &[]));
+        for part in says {
+            assert!(said.contains(part), "{line} is answered {said}");
+        }
+    }
+}
+
+#[test]
+fn an_address_in_use_ends_the_start_with_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let free = "127.0.0.1:0";
+    for (setting, other) in [
+        ("--listen", "--metrics-listen"),
+        ("--metrics-listen", "--listen"),
+    ] {
+        let said = only_line(&run_holdfast(&[setting, &taken, other, free], &[]));
+        for part in [&format!("'{setting}'"), &taken, "in use"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_setting_in_the_environment_is_named_too() {
+    for (name, value, setting) in [
+        ("HOLDFAST_LISTEN", "8080", "--listen"),
+        ("HOLDFAST_HOLD_TTL_SECS", "never", "--hold-ttl-secs"),
+        (
+            "LOCK_REDIS_URLS",
+            "redis://a,,redis://b",
+            "--lock-redis-urls",
+        ),
+        ("HOLDFAST_WITHOUT_LOCKS", "pray", "--without-locks"),
+    ] {
+        let line = only_line(&run_holdfast(&[], &[(name, value)]));
+        assert!(line.contains(setting), "{name}={value} is answered {line}");
+    }
+}
+
+#[test]
+fn the_help_explains_every_setting_with_its_environment_name() {
+    let output = run_holdfast(&["--help"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let help = String::from_utf8(output.stdout).unwrap();
+    for (flag, variable) in [
+        ("--listen", "HOLDFAST_LISTEN=127.0.0.1:8080"),
+        ("--metrics-listen", "HOLDFAST_METRICS_LISTEN=127.0.0.1:9464"),
+        ("--database-url", "DATABASE_URL"),
+        ("--redis-url", "REDIS_URL"),
+        ("--lock-redis-urls", "LOCK_REDIS_URLS"),
+        ("--data-dir", "HOLDFAST_DATA_DIR"),
+        ("--hold-ttl-secs", "HOLDFAST_HOLD_TTL_SECS"),
+        ("--hold-max-secs", "HOLDFAST_HOLD_MAX_SECS"),
+        ("--lock-ttl-ms", "HOLDFAST_LOCK_TTL_MS"),
+        ("--lock-wait-ms", "HOLDFAST_LOCK_WAIT_MS"),
+        ("--jwt-secret", "HOLDFAST_JWT_SECRET"),
+        ("--admin-email", "HOLDFAST_ADMIN_EMAIL"),
+        ("--admin-password", "HOLDFAST_ADMIN_PASSWORD"),
+        ("--demo", "HOLDFAST_DEMO"),
+        ("--without-locks", "HOLDFAST_WITHOUT_LOCKS"),
+        ("--worker-threads", "HOLDFAST_WORKER_THREADS"),
+        ("--db-max-connections", "HOLDFAST_DB_MAX_CONNECTIONS"),
+        ("--log-format", "HOLDFAST_LOG_FORMAT"),
+        ("--log", "HOLDFAST_LOG"),
+        ("--instance", "HOLDFAST_INSTANCE"),
+        ("--drain-secs", "HOLDFAST_DRAIN_SECS"),
+        ("--max-in-flight", "HOLDFAST_MAX_IN_FLIGHT"),
+        ("--start-timeout-secs", "HOLDFAST_START_TIMEOUT_SECS"),
+    ] {
+        assert!(help.contains(&format!("{flag} <")), "{flag} is missing");
+        let variable = variable.split_once('=').map_or(variable, |(name, _)| name);
+        assert!(
+            help.contains(&format!("[env: {variable}")),
+            "{variable} is missing"
+        );
+    }
+    for command in ["serve", "migrate", "admin", "openapi", "verify"] {
+        assert!(
+            help.contains(&format!("\n  {command} ")),
+            "{command} is missing"
+        );
+    }
+    // A secret in the environment is not shown to whoever asks for help.
+    let secret = "a secret that nobody may read over a shoulder";
+    let output = run_holdfast(&["--help"], &[("HOLDFAST_JWT_SECRET", secret)]);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(secret));
+}
+
+/// The one line that a start ends with.
+pub fn only_line(output: &Output) -> String {
+    assert!(!output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<_> = said.lines().collect();
+    let [line] = lines.as_slice() else {
+        panic!("not one line: {said}");
+    };
+    assert!(output.stdout.is_empty());
+    (*line).to_owned()
+}
