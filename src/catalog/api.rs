@@ -8,7 +8,9 @@ use super::drafts::{EventDraft, VenueDraft};
 use super::problems::{CreateProblems, ListProblems, PublishProblems, ReadProblems};
 use super::seat_map::{SeatMap, draw, entity_tag};
 use super::views::{Availability, Event, Ticket, Venue, Zone, zones_with_counts};
-use super::{CatalogError, NewEvent, NewVenue, create_event, create_venue, publish_event, store};
+use super::{
+    CatalogError, NewEvent, NewVenue, create_event, create_venue, publish_event, store, whole_event,
+};
 use crate::auth::AdminOnly;
 use crate::body::Body;
 use crate::entity::{event, venue};
@@ -369,23 +371,6 @@ impl CatalogApi {
         let counts = store::count_tickets(reader, EventId(event)).await?;
         Ok(zones_with_counts(zones, &counts, currency))
     }
-}
-
-async fn whole_event(
-    tx: &sea_orm::DatabaseTransaction,
-    event: event::Model,
-) -> Result<Event, CatalogError> {
-    let id = EventId(event.id);
-    let venue_id = VenueId(event.venue_id);
-    let venue = store::venue(tx, venue_id)
-        .await?
-        .ok_or(CatalogError::NoSuchVenue(venue_id))?;
-    let zones = store::zones(tx, id).await?;
-    let counts = store::count_tickets(tx, id).await?;
-    let zones = zones_with_counts(zones, &counts, &event.currency);
-    let mut view = Event::new(event, venue);
-    view.zones = Some(zones);
-    Ok(view)
 }
 
 fn at_venue((event, venue): (event::Model, Option<venue::Model>)) -> Result<Event, Problem> {

@@ -138,6 +138,24 @@ pub async fn create_venue(
     Ok(store::insert_venue(tx, now, new).await?)
 }
 
+/// An event as its maker sees it: with its venue, its zones and how they stand.
+pub async fn whole_event(
+    tx: &DatabaseTransaction,
+    event: event::Model,
+) -> Result<views::Event, CatalogError> {
+    let id = EventId(event.id);
+    let venue_id = VenueId(event.venue_id);
+    let venue = store::venue(tx, venue_id)
+        .await?
+        .ok_or(CatalogError::NoSuchVenue(venue_id))?;
+    let zones = store::zones(tx, id).await?;
+    let counts = store::count_tickets(tx, id).await?;
+    let zones = views::zones_with_counts(zones, &counts, &event.currency);
+    let mut view = views::Event::new(event, venue);
+    view.zones = Some(zones);
+    Ok(view)
+}
+
 /// The name of a status in answers.
 pub fn status_name(status: EventStatus) -> &'static str {
     match status {

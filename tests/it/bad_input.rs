@@ -32,6 +32,7 @@ async fn a_bad_reservation_is_refused_with_the_field_named(app: &App) {
         (&named, "/event_id", json!("1"), "event_id"),
         (&named, "/event_id", json!(1.5), "event_id"),
         (&named, "/event_id", json!([1]), "event_id"),
+        (&named, "/event_id", json!(i64::MAX), "ticket_ids"),
         (&named, "/event_id", overflow.clone(), "event_id"),
         (&named, "/ticket_ids", json!("1"), "ticket_ids"),
         (&named, "/ticket_ids", json!({}), "ticket_ids"),

@@ -105,6 +105,8 @@ async fn without_a_quorum_the_sale_goes_on(app: &App) {
     .await;
     assert_eq!(tally(&answers)["201"], 1, "{:?}", tally(&answers));
     assert_ne!(bypassed(app).await, "0");
+    let conflicts = metric(app, "holdfast_version_conflicts_total").await;
+    assert_ne!(conflicts, "0", "the version has decided");
     assert_eq!(metric(app, "holdfast_lock_quorum").await, "0");
 
     app.lock_nodes[0].start_again().await;
