@@ -170,6 +170,10 @@ pub struct Config {
     #[arg(long, env = "HOLDFAST_MAX_IN_FLIGHT", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "REQUESTS", global = true)]
     pub max_in_flight: u32,
 
+    /// How long a request may take before its caller is told to ask again, in milliseconds; less than the load balancer waits.
+    #[arg(long, env = "HOLDFAST_REQUEST_TIMEOUT_MS", default_value_t = 25_000, value_parser = clap::value_parser!(u32).range(100..=600_000), value_name = "MILLISECONDS", global = true)]
+    pub request_timeout_ms: u32,
+
     /// How long the payment provider may take to answer, in milliseconds.
     #[arg(long, env = "HOLDFAST_PAYMENT_TIMEOUT_MS", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(10..=60_000), value_name = "MILLISECONDS", global = true)]
     pub payment_timeout_ms: u32,
@@ -305,6 +309,11 @@ impl Config {
     /// How long a ticket's lock lives if its holder dies.
     pub fn lock_ttl(&self) -> Duration {
         Duration::from_millis(self.lock_ttl_ms.into())
+    }
+
+    /// How long a request may take before its caller is told to ask again.
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms.into())
     }
 
     /// How long the payment provider may take to answer.

@@ -7,15 +7,20 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
     DatabaseTransaction, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
 use std::borrow::Cow;
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 use crate::config::Config;
 
@@ -55,6 +60,7 @@ impl Db {
     async fn try_connect(config: &Config) -> Result<Self, DbErr> {
         match &config.database_url {
             Some(url) if !config.is_sqlite() => {
+                knock(url).await?;
                 let pool = Database::connect(postgres_options(config, url)).await?;
                 Ok(Self {
                     read: pool.clone(),
@@ -260,6 +266,18 @@ const POSTGRES_NOW: &str = "statement_timestamp()";
 // The text form in which SQLite holds times, which sorts as time does.
 const SQLITE_NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')";
 
+/// Opens one connection, because a pool hides why it cannot, behind a timeout of its own.
+async fn knock(url: &str) -> Result<(), DbErr> {
+    let refused = |err| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(err)));
+    let options: PgConnectOptions = url.parse().map_err(refused)?;
+    let connection = timeout(CONNECT_PATIENCE, options.connect())
+        .await
+        .map_err(|_| refused(io::Error::from(io::ErrorKind::TimedOut).into()))?;
+    connection.map_err(refused)?.close().await.map_err(refused)
+}
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+
 fn postgres_options(config: &Config, url: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     common_options(&mut options, config, config.db_max_connections);
@@ -296,7 +314,7 @@ fn common_options(options: &mut ConnectOptions, config: &Config, connections: u3
         .max_connections(connections)
         .min_connections(connections.div_ceil(2))
         .acquire_timeout(Duration::from_millis(config.db_acquire_ms.into()))
-        .connect_timeout(Duration::from_secs(3))
+        .connect_timeout(CONNECT_PATIENCE)
         // Otherwise every acquire costs a round trip.
         .test_before_acquire(false)
         .sqlx_logging(false);

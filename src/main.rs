@@ -51,8 +51,23 @@ fn show_usage(err: &clap::Error) -> ExitCode {
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join(" ");
-    eprintln!("holdfast: {}", line.trim_start_matches("error: "));
+    eprintln!(
+        "holdfast: {}",
+        without_passwords(line.trim_start_matches("error: "))
+    );
     ExitCode::from(2)
+}
+
+/// The text without what stands between `://` and `@` in the URLs it quotes.
+fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, part| {
+        let end = part.find(['\'', ' ']).unwrap_or(part.len());
+        let kept = part[..end].rfind('@').map_or(part, |at| &part[at..]);
+        let hidden = if kept.len() < part.len() { "***" } else { "" };
+        format!("{shown}://{hidden}{kept}")
+    })
 }
 
 fn in_runtime(cli: Cli) -> Result<ExitCode> {
@@ -253,4 +268,20 @@ async fn run_verify(config: &Config) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_passwords;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(
+            without_passwords(
+                "value 'mysql://ada:p@ss@db/x' for '--database-url': postgres://user"
+            ),
+            "value 'mysql://***@db/x' for '--database-url': postgres://user"
+        );
+        assert_eq!(without_passwords("no address"), "no address");
+    }
 }

@@ -133,6 +133,9 @@ fn start_counters() {
     for outcome in ["succeeded", "declined", "timed_out", "refunded"] {
         metrics::counter!(PAYMENTS, "outcome" => outcome).absolute(0);
     }
+    for operation in ["hold", "pay", "confirm", "extend", "release", "expire"] {
+        metrics::counter!(VERSION_CONFLICTS, "operation" => operation).absolute(0);
+    }
     metrics::gauge!(DRAINING).set(0.0);
 }
 

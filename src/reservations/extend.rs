@@ -45,11 +45,16 @@ impl Change for Extension<'_> {
         let hold = running_hold(work, self.owner, self.id).await?;
         let tickets = tickets_of(work, &hold).await?;
         let longest = hold.created_at + self.max;
-        let change = HoldChange {
-            expires_at: (work.now + self.ttl).min(longest).max(hold.expires_at),
-            ..HoldChange::none(&hold)
+        let expires_at = (work.now + self.ttl).min(longest);
+        let hold = if expires_at > hold.expires_at {
+            let change = HoldChange {
+                expires_at,
+                ..HoldChange::none(&hold)
+            };
+            change_hold(work, hold, change).await?
+        } else {
+            hold
         };
-        let hold = change_hold(work, hold, change).await?;
         let extended = Reservation::new(hold, tickets);
         if let Some(key) = self.key {
             key.remember(&work.tx, work.now, &extended).await?;

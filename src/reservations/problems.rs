@@ -1,6 +1,6 @@
 //! What calls about reservations can be refused for, and the problem document of each error.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::change::ChangeError;
@@ -201,5 +201,5 @@ fn conflict(ticket: &Candidate) -> serde_json::Value {
 }
 
 fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+    at.to_rfc3339()
 }

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
+use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -77,7 +78,13 @@ impl Edge {
             return (problem.into_response(), UNROUTED.to_owned());
         }
         let routed = AssertUnwindSafe(self.routes.call(request));
-        match futures_util::FutureExt::catch_unwind(routed).await {
+        let routed = futures_util::FutureExt::catch_unwind(routed);
+        // What writes is detached and runs to its end; only the wait for it is given up.
+        let Ok(answered) = timeout(self.app.config.request_timeout(), routed).await else {
+            let problem = Problem::unavailable("It took too long; ask again with the same key.");
+            return (problem.into_response(), UNROUTED.to_owned());
+        };
+        match answered {
             Ok(Ok(response)) => {
                 let route = self.names.label(response.data());
                 (response, route)
@@ -115,7 +122,7 @@ impl Edge {
     fn enter(&self) -> Option<InFlight<'_>> {
         let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
         let place = InFlight(&self.in_flight);
-        metrics::gauge!(HTTP_IN_FLIGHT).set(before + 1);
+        metrics::gauge!(HTTP_IN_FLIGHT).increment(1);
         (before < self.app.config.max_in_flight).then_some(place)
     }
 
@@ -151,8 +158,8 @@ struct InFlight<'a>(&'a AtomicU32);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        let before = self.0.fetch_sub(1, Ordering::Relaxed);
-        metrics::gauge!(HTTP_IN_FLIGHT).set(before - 1);
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!(HTTP_IN_FLIGHT).decrement(1);
     }
 }
 
