@@ -142,3 +142,38 @@ fn role_named(name: &str) -> Option<Role> {
 fn unauthenticated(detail: &str) -> Problem {
     Problem::new(Slug::Unauthenticated, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::Cli;
+    use crate::coordination::{Coordinator, Embedded};
+    use crate::db::Db;
+    use clap::Parser;
+
+    #[test]
+    fn a_token_tells_who_and_what_until_its_time_is_over() {
+        let config = Cli::try_parse_from(["holdfast"]).unwrap().config;
+        let clock = Clock::default();
+        let coordinator = Coordinator::Embedded(Embedded::default());
+        let secret = b"0123456789abcdef0123456789abcdef".to_vec();
+        let app = App::new(
+            config,
+            clock.clone(),
+            Db::disconnected(),
+            coordinator,
+            secret,
+        );
+        let id = UserId::random();
+        let token = issue_token(&app, id, Role::Staff).unwrap();
+
+        clock.advance_secs(3599);
+        let caller = read_token(&app, &token).unwrap();
+        assert_eq!((caller.id, caller.role), (id, Role::Staff));
+
+        clock.advance_secs(2);
+        let refused = read_token(&app, &token).unwrap_err();
+        assert_eq!(refused.slug(), Slug::Unauthenticated);
+    }
+}
