@@ -148,23 +148,18 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::Cli;
-    use crate::coordination::{Coordinator, Embedded};
-    use crate::db::Db;
     use clap::Parser;
 
     #[test]
     fn a_token_tells_who_and_what_until_its_time_is_over() {
-        let config = Cli::try_parse_from(["holdfast"]).unwrap().config;
+        let args = [
+            "holdfast",
+            "--jwt-secret",
+            "0123456789abcdef0123456789abcdef",
+        ];
+        let config = Cli::try_parse_from(args).unwrap().config;
         let clock = Clock::default();
-        let coordinator = Coordinator::Embedded(Embedded::default());
-        let secret = b"0123456789abcdef0123456789abcdef".to_vec();
-        let app = App::new(
-            config,
-            clock.clone(),
-            Db::disconnected(),
-            coordinator,
-            secret,
-        );
+        let app = App::disconnected(config, clock.clone());
         let id = UserId::random();
         let token = issue_token(&app, id, Role::Staff).unwrap();
 

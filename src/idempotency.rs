@@ -51,6 +51,13 @@ pub struct Answer<T> {
     pub replayed: bool,
 }
 
+impl<T> Answer<T> {
+    /// The value of the header `Idempotency-Replayed`, which only a kept answer has.
+    pub fn replayed_header(&self) -> Option<String> {
+        self.replayed.then(|| "true".to_owned())
+    }
+}
+
 impl Key {
     /// Reads the header; the fingerprint tells `operation` and its `arguments` from any other.
     pub fn read(

@@ -7,7 +7,6 @@
 pub mod clock;
 pub mod ids;
 pub mod money;
-pub mod page;
 
 pub mod config;
 
@@ -18,6 +17,7 @@ pub mod schema;
 pub mod secret;
 pub mod telemetry;
 
+pub mod page;
 pub mod problem;
 pub mod state;
 

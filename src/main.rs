@@ -236,14 +236,7 @@ async fn create_admin(config: Config) -> Result<()> {
 }
 
 fn print_openapi(config: Config) -> Result<()> {
-    let coordinator = Coordinator::Embedded(Embedded::default());
-    let app = App::new(
-        config,
-        Clock::default(),
-        Db::disconnected(),
-        coordinator,
-        Vec::new(),
-    );
+    let app = App::disconnected(config, Clock::default());
     let document = openapi::document(&openapi::service(&app));
     println!("{}", serde_json::to_string_pretty(&document)?);
     Ok(())

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use std::str::FromStr;
 
+use crate::problem::Problem;
+
 /// How many items a list gives when the caller does not say.
 pub const DEFAULT_LIMIT: u64 = 50;
 /// The most a caller may ask for at once.
@@ -29,8 +31,17 @@ impl<Id: ToString + FromStr> Cursor<Id> {
         URL_SAFE_NO_PAD.encode(plain)
     }
 
+    /// Reads the parameter `cursor` of a list.
+    pub fn read(parameter: Option<String>) -> Result<Option<Self>, Problem> {
+        let read = |text: String| {
+            Self::decode(&text)
+                .ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier page"))
+        };
+        parameter.map(read).transpose()
+    }
+
     /// Reads a cursor back; `None` when it is not one of ours.
-    pub fn decode(text: &str) -> Option<Self> {
+    fn decode(text: &str) -> Option<Self> {
         let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (at, id) = plain.split_once('/')?;
         Some(Self {

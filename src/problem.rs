@@ -67,8 +67,6 @@ slugs! {
         "The hold ended at `expired_at`; its tickets are on sale again.";
     InvalidTransition = "invalid-transition", 409, "It is past that.",
         "What it is now, `current_status`, does not allow this.";
-    VersionMismatch = "version-mismatch", 412, "It has changed since you read it.",
-        "It has moved on to another `version`.";
     EmailTaken = "email-taken", 409, "This e-mail address has an account.",
         "An account with this e-mail address exists.";
     IdempotencyKeyReused = "idempotency-key-reused", 422, "This Idempotency-Key was used for something else.",

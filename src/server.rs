@@ -131,8 +131,6 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::Cli;
-    use crate::coordination::{Coordinator, Embedded};
-    use crate::db::Db;
     use clap::Parser;
     use poem::Request;
     use poem::http::Method;
@@ -140,14 +138,7 @@ mod tests {
     #[tokio::test]
     async fn pages_and_calls_do_not_hide_each_other() {
         let config = Cli::try_parse_from(["holdfast"]).unwrap().config;
-        let coordinator = Coordinator::Embedded(Embedded::default());
-        let app = App::new(
-            config,
-            Clock::default(),
-            Db::disconnected(),
-            coordinator,
-            Vec::new(),
-        );
+        let app = App::disconnected(config, Clock::default());
         let routes = public_routes(&app);
         for (method, path, status) in [
             (Method::GET, "/", 303),

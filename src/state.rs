@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::coordination::Coordinator;
+use crate::coordination::{Coordinator, Embedded};
 use crate::db::Db;
 use crate::ids::UserId;
 
@@ -65,6 +65,13 @@ impl App {
             tasks: TaskTracker::new(),
             draining: AtomicBool::new(false),
         }))
+    }
+
+    /// An application that reaches for nothing, for what needs no database: the OpenAPI document.
+    pub fn disconnected(config: Config, clock: Clock) -> Self {
+        let secret = config.jwt_secret.clone().unwrap_or_default().into_bytes();
+        let coordinator = Coordinator::Embedded(Embedded::default());
+        Self::new(config, clock, Db::disconnected(), coordinator, secret)
     }
 
     /// Runs `work` in a task of its own and waits for it.

@@ -127,7 +127,7 @@ impl CatalogApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<VenueList>, Refused<ListProblems>> {
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
-        let venues = store::venues(&self.app.db, read_cursor(cursor.0)?, limit).await?;
+        let venues = store::venues(&self.app.db, Cursor::read(cursor.0)?, limit).await?;
         let (venues, next) = page::cut(venues, limit, |venue| Cursor {
             at: venue.created_at,
             id: venue.id,
@@ -171,11 +171,8 @@ impl CatalogApi {
         })
         .await?;
         let location = format!("/api/venues/{}", venue.value.id);
-        Ok(VenueCreated::Created(
-            Json(venue.value),
-            location,
-            replayed(venue.replayed),
-        ))
+        let replayed = venue.replayed_header();
+        Ok(VenueCreated::Created(Json(venue.value), location, replayed))
     }
 
     /// List events
@@ -191,7 +188,7 @@ impl CatalogApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<EventList>, Refused<ListProblems>> {
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
-        let events = store::published_events(&self.app.db, read_cursor(cursor.0)?, limit).await?;
+        let events = store::published_events(&self.app.db, Cursor::read(cursor.0)?, limit).await?;
         let (events, next) = page::cut(events, limit, |(event, _)| Cursor {
             at: event.starts_at,
             id: event.id,
@@ -241,11 +238,8 @@ impl CatalogApi {
         })
         .await?;
         let location = format!("/api/events/{}", event.value.id);
-        Ok(EventCreated::Created(
-            Json(event.value),
-            location,
-            replayed(event.replayed),
-        ))
+        let replayed = event.replayed_header();
+        Ok(EventCreated::Created(Json(event.value), location, replayed))
     }
 
     /// Publish an event
@@ -274,10 +268,8 @@ impl CatalogApi {
             })
         })
         .await?;
-        Ok(EventPublished::Published(
-            Json(event.value),
-            replayed(event.replayed),
-        ))
+        let replayed = event.replayed_header();
+        Ok(EventPublished::Published(Json(event.value), replayed))
     }
 
     /// How an event stands
@@ -376,16 +368,4 @@ impl CatalogApi {
 fn at_venue((event, venue): (event::Model, Option<venue::Model>)) -> Result<Event, Problem> {
     let venue = venue.ok_or_else(|| Problem::internal("an event without a venue"))?;
     Ok(Event::new(event, venue))
-}
-
-fn read_cursor(text: Option<String>) -> Result<Option<Cursor<i64>>, Problem> {
-    text.map(|text| {
-        Cursor::decode(&text)
-            .ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier page"))
-    })
-    .transpose()
-}
-
-fn replayed(replayed: bool) -> Option<String> {
-    replayed.then(|| "true".to_owned())
 }

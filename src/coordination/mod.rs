@@ -56,6 +56,10 @@ impl Coordinator {
     /// Tells every instance what changed, as one message. Returns at once; a message that cannot be
     /// sent is dropped and counted, because instances also learn of changes from the database.
     pub fn publish(&self, changes: Vec<SeatChange>) {
+        // A payment that begins, or a hold that is extended, changes no seat.
+        if changes.is_empty() {
+            return;
+        }
         match self {
             // The only instance there is has just made the change itself.
             Self::Embedded(_) => {}

@@ -150,11 +150,7 @@ impl ReservationsApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<ReservationList>, Refused<ListProblems>> {
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
-        let after = cursor.0.map(|text| {
-            Cursor::decode(&text)
-                .ok_or_else(|| Problem::invalid("cursor", "must be the `next` of an earlier page"))
-        });
-        let after = after.transpose()?;
+        let after = Cursor::read(cursor.0)?;
         let status = status.0.map(Into::into);
         let db = &self.app.db;
         let found = store::own_reservations(db, owner.0.id, status, after, limit).await?;
@@ -304,11 +300,8 @@ impl ReservationsApi {
         };
         let held = self.run("hold", work).await?;
         let location = format!("/api/reservations/{}", held.value.id);
-        Ok(Held::Created(
-            Json(held.value),
-            location,
-            replayed(held.replayed),
-        ))
+        let replayed = held.replayed_header();
+        Ok(Held::Created(Json(held.value), location, replayed))
     }
 
     /// Runs an operation to its end, whether or not the caller waits for it, and counts its outcome.
@@ -340,9 +333,6 @@ impl ReservationsApi {
 }
 
 fn changed(answer: Answer<Reservation>) -> Changed {
-    Changed::Changed(Json(answer.value), replayed(answer.replayed))
-}
-
-fn replayed(replayed: bool) -> Option<String> {
-    replayed.then(|| "true".to_owned())
+    let replayed = answer.replayed_header();
+    Changed::Changed(Json(answer.value), replayed)
 }

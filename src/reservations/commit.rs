@@ -89,10 +89,7 @@ async fn run<C: Change>(app: &App, change: &C) -> Result<C::Done, C::Refused> {
     match change.apply(&mut work).await {
         Ok(done) => {
             work.tx.commit().await?;
-            // A payment that begins, or a hold that is extended, changes no seat.
-            if !work.changes.is_empty() {
-                app.coordinator.publish(work.changes);
-            }
+            app.coordinator.publish(work.changes);
             Ok(done)
         }
         Err(refused) => {
