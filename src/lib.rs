@@ -17,8 +17,9 @@ pub mod schema;
 pub mod secret;
 pub mod telemetry;
 
-pub mod page;
 pub mod problem;
+
+pub mod page;
 pub mod state;
 
 pub mod auth;
