@@ -103,6 +103,14 @@ pub struct Config {
     #[arg(long, env = "HOLDFAST_LOCK_TTL_MS", default_value_t = 5000, value_parser = clap::value_parser!(u32).range(100..=60_000), value_name = "MILLISECONDS", global = true)]
     pub lock_ttl_ms: u32,
 
+    /// Most tickets whose states are kept in memory, over all events; the events least asked for are dropped first. A million take some 25 MB.
+    #[arg(long, env = "HOLDFAST_MIRROR_TICKETS", default_value_t = 2_000_000, value_parser = clap::value_parser!(u32).range(1..=100_000_000), value_name = "TICKETS", global = true)]
+    pub mirror_tickets: u32,
+
+    /// Most changes that wait to be committed; more are refused with 503 and Retry-After.
+    #[arg(long, env = "HOLDFAST_COMMIT_QUEUE", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), value_name = "CHANGES", global = true)]
+    pub commit_queue: u32,
+
     /// How long a request for named tickets waits for another's lock before it is refused, in milliseconds; well below the lock's life.
     #[arg(long, env = "HOLDFAST_LOCK_WAIT_MS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "MILLISECONDS", global = true)]
     pub lock_wait_ms: u32,
@@ -289,6 +297,16 @@ impl Config {
             };
             format!("{host}-{}", self.listen.port())
         })
+    }
+
+    /// Most changes that wait to be committed.
+    pub fn commit_queue(&self) -> usize {
+        usize::try_from(self.commit_queue).unwrap_or(usize::MAX)
+    }
+
+    /// Most tickets whose states are kept in memory.
+    pub fn mirror_tickets(&self) -> usize {
+        usize::try_from(self.mirror_tickets).unwrap_or(usize::MAX)
     }
 
     /// How long a hold lasts.

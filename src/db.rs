@@ -4,6 +4,10 @@
 //! SQLite has one writer at a time, so its writes go through a pool of one connection, where they
 //! queue fairly, and begin IMMEDIATE, so that none fails half-way for want of the write lock.
 
+mod rows;
+
+pub use rows::{Column, Rows};
+
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::error::DatabaseError;
@@ -11,7 +15,7 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
     DatabaseTransaction, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
@@ -97,8 +101,9 @@ impl Db {
     /// next user's writes are lost with it (sqlx issues 4385 and 4393).
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = TransactionOptions {
+            // Those of the database: to name one costs a round trip.
             isolation_level: None,
-            access_mode: self.is_postgres().then_some(AccessMode::ReadWrite),
+            access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
         self.write.begin_with_options(options).await
@@ -185,10 +190,7 @@ impl Db {
 /// The present time of the database that a connection or transaction speaks to.
 pub async fn read_time(connection: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
     let backend = connection.get_database_backend();
-    let sql = match backend {
-        DatabaseBackend::Postgres => format!("SELECT {POSTGRES_NOW} AS now"),
-        _ => format!("SELECT {SQLITE_NOW} AS now"),
-    };
+    let sql = format!("SELECT {} AS now", now_sql(backend));
     let row = connection
         .query_one_raw(Statement::from_string(backend, sql))
         .await?
@@ -198,9 +200,14 @@ pub async fn read_time(connection: &impl ConnectionTrait) -> Result<DateTime<Utc
 
 /// The database's present time as an expression; see [`Db::now`].
 pub fn now(backend: DatabaseBackend) -> SimpleExpr {
+    Expr::cust(now_sql(backend))
+}
+
+/// The database's present time in SQL; see [`Db::now`].
+pub fn now_sql(backend: DatabaseBackend) -> &'static str {
     match backend {
-        DatabaseBackend::Postgres => Expr::cust(POSTGRES_NOW),
-        _ => Expr::cust(SQLITE_NOW),
+        DatabaseBackend::Postgres => POSTGRES_NOW,
+        _ => SQLITE_NOW,
     }
 }
 

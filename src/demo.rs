@@ -99,6 +99,7 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
         ends_at: Some(starts_at + TimeDelta::hours(2)),
         sales_open_at: None,
         sales_close_at: None,
+        limit_per_customer: None,
         currency: "EUR".to_owned(),
         zones: vec![
             NewZone {
@@ -108,6 +109,7 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
                 seating: NewSeating::Seated {
                     rows: 12,
                     seats_per_row: 20,
+                    focus: None,
                 },
             },
             NewZone {
@@ -117,6 +119,7 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
                 seating: NewSeating::Seated {
                     rows: 6,
                     seats_per_row: 24,
+                    focus: None,
                 },
             },
             NewZone {

@@ -5,11 +5,11 @@
 //! changed something are kept: a refusal did nothing, and asking again asks anew.
 //!
 //! ```text
-//! key known, same request     -> the kept answer
-//! key known, other request    -> idempotency-key-reused
 //! key in work here            -> idempotency-key-in-flight
-//! key new                     -> work, committing key and answer with it; whoever commits
-//!                                second meets the primary key and takes the first one's answer
+//! key new                     -> work, committing key and answer with it
+//! key known                   -> the work meets it in its transaction, or is refused before, and then
+//!    for the same request     -> the kept answer
+//!    for another request      -> idempotency-key-reused
 //! ```
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -87,23 +87,46 @@ impl Key {
         }))
     }
 
-    /// Keeps the answer under this key, in the transaction of what it answers.
+    /// Whose it is, and its text.
+    pub fn id(&self) -> (UserId, String) {
+        (self.user, self.text.clone())
+    }
+
+    /// The answer as it is kept under this key. It belongs into the transaction of what it answers.
+    pub fn keep(&self, at: DateTime<Utc>, answer: &impl Serialize) -> Result<KeptAnswer, DbErr> {
+        Ok(KeptAnswer {
+            user: self.user,
+            key: self.text.clone(),
+            fingerprint: self.fingerprint.clone(),
+            answer: serde_json::to_string(answer).map_err(|err| DbErr::Json(err.to_string()))?,
+            at,
+        })
+    }
+}
+
+/// An answer under its key.
+#[derive(Debug, Clone)]
+pub struct KeptAnswer {
+    pub user: UserId,
+    pub key: String,
+    pub fingerprint: Vec<u8>,
+    /// JSON.
+    pub answer: String,
+    pub at: DateTime<Utc>,
+}
+
+impl KeptAnswer {
+    /// Writes it down.
     ///
     /// # Errors
     /// A duplicate (see [`db::is_duplicate`]) where another request with the key committed first.
-    pub async fn remember(
-        &self,
-        tx: &DatabaseTransaction,
-        now: DateTime<Utc>,
-        answer: &impl Serialize,
-    ) -> Result<(), DbErr> {
-        let answer = serde_json::to_string(answer).map_err(|err| DbErr::Json(err.to_string()))?;
+    async fn insert(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         idempotency_key::ActiveModel {
             user_id: Set(self.user.0),
-            key: Set(self.text.clone()),
-            fingerprint: Set(self.fingerprint.clone()),
-            answer: Set(answer),
-            created_at: Set(now),
+            key: Set(self.key),
+            fingerprint: Set(self.fingerprint),
+            answer: Set(self.answer),
+            created_at: Set(self.at),
         }
         .insert(tx)
         .await?;
@@ -128,7 +151,10 @@ fn bad_key() -> Problem {
     Problem::invalid(HEADER, "must be 1 to 255 printable ASCII characters")
 }
 
-/// Runs `work` unless its key was answered before.
+/// Runs `work`, or gives the kept answer of its key.
+///
+/// The work goes first: nearly every key is new, and the transaction of the work finds out by
+/// itself when one is not. So `work` must be refused where it commits a key that is known.
 pub async fn once<T, E>(
     app: &App,
     key: Option<&Key>,
@@ -145,13 +171,10 @@ where
     let Some(key) = key else {
         return work.await.map(fresh).map_err(Into::into);
     };
-    if let Some(answer) = find(app, key).await? {
-        return Ok(answer);
-    }
     let _in_flight = InFlight::enter(app, key)?;
     match work.await {
         Ok(value) => Ok(fresh(value)),
-        // Whatever stopped the work, a twin on another instance may have been the reason.
+        // Whatever stopped the work, its own twin may have been the reason.
         Err(err) => match find(app, key).await? {
             Some(answer) => Ok(answer),
             None => Err(err.into()),
@@ -174,12 +197,18 @@ where
 {
     let worker = app.clone();
     app.detached(async move {
+        // This work is long, and seldom: a look first is worth it.
+        if let Some(key) = &key
+            && let Some(answer) = find(&worker, key).await?
+        {
+            return Ok(answer);
+        }
         once(&worker, key.as_ref(), async {
             let tx = worker.db.begin().await?;
             let now = db::read_time(&tx).await?;
             let value = work(&tx, now).await?;
             if let Some(key) = &key {
-                key.remember(&tx, now, &value).await?;
+                key.keep(now, &value)?.insert(&tx).await?;
             }
             tx.commit().await?;
             Ok::<T, E>(value)

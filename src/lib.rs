@@ -1,6 +1,6 @@
 //! Holdfast sells tickets that exist once, to crowds, without ever selling one twice.
 //!
-//! **The proposal saves work, the lock claims, the version decides.** Read the modules in this
+//! **The mirror proposes, the lock claims, the version decides.** Read the modules in this
 //! order; each uses only what stands above it (a test in `tests/` sees to that). The path of a
 //! reservation is `reservations::{api, hold, commit, store}`. ARCHITECTURE.md walks through it.
 
@@ -16,6 +16,8 @@ pub mod entity;
 pub mod schema;
 pub mod secret;
 pub mod telemetry;
+
+pub mod mirror;
 
 pub mod problem;
 

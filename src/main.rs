@@ -7,6 +7,7 @@ use holdfast::clock::Clock;
 use holdfast::config::{AdminAction, Cli, Command, Config, LogFormat};
 use holdfast::coordination::{Coordinator, Embedded, Redis, RedisConfig};
 use holdfast::db::Db;
+use holdfast::reservations::BoxOffice;
 use holdfast::server::Listeners;
 use holdfast::state::App;
 use holdfast::{demo, identity, openapi, schema, secret, server, telemetry, verify};
@@ -237,7 +238,7 @@ async fn create_admin(config: Config) -> Result<()> {
 
 fn print_openapi(config: Config) -> Result<()> {
     let app = App::disconnected(config, Clock::default());
-    let document = openapi::document(&openapi::service(&app));
+    let document = openapi::document(&openapi::service(&app, &BoxOffice::closed(&app)));
     println!("{}", serde_json::to_string_pretty(&document)?);
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::health::HealthApi;
 use crate::identity::api::IdentityApi;
 use crate::problem::Slug;
 use crate::problem::document::example;
+use crate::reservations::BoxOffice;
 use crate::reservations::api::ReservationsApi;
 use crate::state::App;
 
@@ -15,11 +16,13 @@ use crate::state::App;
 pub type Calls = (IdentityApi, CatalogApi, ReservationsApi, HealthApi);
 
 /// The calls of a running application.
-pub fn service(app: &App) -> OpenApiService<Calls, ()> {
+pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
     let calls = (
         IdentityApi { app: app.clone() },
         CatalogApi { app: app.clone() },
-        ReservationsApi { app: app.clone() },
+        ReservationsApi {
+            office: office.clone(),
+        },
         HealthApi { app: app.clone() },
     );
     OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))

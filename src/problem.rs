@@ -16,7 +16,7 @@ use crate::db;
 pub mod document;
 mod refused;
 
-pub use document::{Conflict, FieldError, ProblemDocument};
+pub use document::{Alternative, Conflict, FieldError, ProblemDocument};
 pub use refused::{PUBLIC, PUBLIC_WITH_BODY, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY};
 
 macro_rules! slugs {
@@ -56,11 +56,15 @@ macro_rules! slugs {
 
 slugs! {
     TicketTaken = "ticket-taken", 409, "Somebody else has this ticket.",
-        "A ticket is held or sold already; `conflicts` names each.";
+        "A ticket is held or sold already; `conflicts` names each, `alternatives` what is free nearby.";
     TicketContended = "ticket-contended", 409, "Somebody is taking this ticket right now.",
         "Another attempt on a ticket is in flight, and may fail; try again after `retry_after_ms`.";
     ZoneSoldOut = "zone-sold-out", 409, "Not enough places are left in this zone.",
         "Fewer places are `available` in the zone than were asked for.";
+    NoAdjacentSeats = "no-adjacent-seats", 409, "Not enough seats side by side.",
+        "Enough places are `available` in the zone, but at most `largest_block` of them side by side; ask with `split`, or take one of the `alternatives`.";
+    LimitExceeded = "limit-exceeded", 409, "That would be too many tickets.",
+        "With those that the caller has `already`, the tickets would be more than the event's `limit` per customer.";
     NotOnSale = "not-on-sale", 409, "This event is not on sale.",
         "The event is not published, was cancelled, or its sale has not opened (`sales_open_at`) or has closed.";
     HoldExpired = "hold-expired", 410, "The hold has ended.",

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::HealthApi;
 use crate::openapi;
+use crate::reservations::BoxOffice;
 use crate::state::App;
 use crate::telemetry;
 
@@ -40,7 +41,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let stop = CancellationToken::new();
-    let background = background::start(&app, &metrics, &stop);
+    let office = BoxOffice::open(&app);
+    let background = background::start(&office, &metrics, &stop);
     let drain = Duration::from_secs(app.config.drain_secs.into());
 
     let operators = tokio::spawn(server(listeners.metrics)?.run_with_graceful_shutdown(
@@ -56,7 +58,7 @@ pub async fn run(
         ::metrics::gauge!(telemetry::DRAINING).set(1.0);
     };
     let served = server(listeners.api)?
-        .run_with_graceful_shutdown(public_routes(&app), shutdown, Some(drain))
+        .run_with_graceful_shutdown(public_routes(&app, &office), shutdown, Some(drain))
         .await;
 
     finish(&app, drain).await;
@@ -69,8 +71,8 @@ pub async fn run(
 }
 
 /// What the public may call.
-pub fn public_routes(app: &App) -> impl Endpoint + use<> {
-    let service = openapi::service(app);
+pub fn public_routes(app: &App, office: &BoxOffice) -> impl Endpoint + use<> {
+    let service = openapi::service(app, office);
     let document = openapi::document(&service);
     let page = openapi::swagger_ui(&service, &document);
     let names = edge::RouteNames::new(&document);
@@ -139,7 +141,7 @@ mod tests {
     async fn pages_and_calls_do_not_hide_each_other() {
         let config = Cli::try_parse_from(["holdfast"]).unwrap().config;
         let app = App::disconnected(config, Clock::default());
-        let routes = public_routes(&app);
+        let routes = public_routes(&app, &BoxOffice::closed(&app));
         for (method, path, status) in [
             (Method::GET, "/", 303),
             (Method::GET, "/docs", 200),

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::coordination::{Coordinator, Embedded};
 use crate::db::Db;
 use crate::ids::UserId;
+use crate::mirror::Mirror;
 
 /// The running application; cheap to clone.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The database, which decides.
     pub db: Db,
+    /// The seats of the events in demand, in memory.
+    pub mirror: Mirror,
     /// Locks and messages, which save work.
     pub coordinator: Coordinator,
     /// Signs access tokens.
@@ -54,6 +57,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self(Arc::new(Parts {
             instance: config.instance_name(),
+            mirror: Mirror::new(db.clone(), config.mirror_tickets()),
             config,
             clock,
             db,

@@ -25,8 +25,18 @@ pub const OUTCOMES: &str = "holdfast_reservation_outcomes_total";
 pub const LOCK_WAIT: &str = "holdfast_lock_wait_duration_seconds";
 /// Holds committed on the version alone, because no quorum of lock nodes answered.
 pub const LOCK_BYPASSED: &str = "holdfast_lock_bypassed_total";
-/// Time of one transaction that writes, by operation.
+/// Time from asking for a change to its being durable, by operation.
 pub const COMMIT_DURATION: &str = "holdfast_commit_duration_seconds";
+/// Changes committed in one transaction.
+pub const COMMIT_BATCH: &str = "holdfast_commit_batch_changes";
+/// Events whose seats are kept in memory.
+pub const MIRROR_EVENTS: &str = "holdfast_mirror_events";
+/// Tickets kept in memory.
+pub const MIRROR_TICKETS: &str = "holdfast_mirror_tickets";
+/// Times that an event was loaded into memory.
+pub const MIRROR_LOADS: &str = "holdfast_mirror_loads_total";
+/// Changes that no message told and the ledger did.
+pub const MIRROR_HEALED: &str = "holdfast_mirror_healed_total";
 /// Commits that met a version other than the one they had seen, by operation.
 pub const VERSION_CONFLICTS: &str = "holdfast_version_conflicts_total";
 /// Holds that are running, over the whole cluster.
@@ -59,6 +69,8 @@ pub const BUILD_INFO: &str = "holdfast_build_info";
 pub fn install_metrics() -> PrometheusHandle {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), BUCKETS_SECONDS)
+        .expect("the buckets are not empty")
+        .set_buckets_for_metric(Matcher::Full(COMMIT_BATCH.into()), BUCKETS_CHANGES)
         .expect("the buckets are not empty")
         .install_recorder()
         .expect("the recorder is installed once");
@@ -133,9 +145,9 @@ fn start_counters() {
     for outcome in ["succeeded", "declined", "timed_out", "refunded"] {
         metrics::counter!(PAYMENTS, "outcome" => outcome).absolute(0);
     }
-    for operation in ["hold", "pay", "confirm", "extend", "release", "expire"] {
-        metrics::counter!(VERSION_CONFLICTS, "operation" => operation).absolute(0);
-    }
+    metrics::counter!(VERSION_CONFLICTS, "operation" => "hold").absolute(0);
+    metrics::counter!(MIRROR_LOADS).absolute(0);
+    metrics::counter!(MIRROR_HEALED).absolute(0);
     metrics::gauge!(DRAINING).set(0.0);
 }
 
@@ -143,6 +155,8 @@ fn start_counters() {
 const BUCKETS_SECONDS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
+
+const BUCKETS_CHANGES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 fn describe() {
     describe_counter!(
@@ -172,7 +186,15 @@ fn describe() {
     describe_histogram!(
         COMMIT_DURATION,
         Unit::Seconds,
-        "Time of one writing transaction."
+        "Time from asking for a change to its being durable."
+    );
+    describe_histogram!(COMMIT_BATCH, "Changes committed in one transaction.");
+    describe_gauge!(MIRROR_EVENTS, "Events whose seats are kept in memory.");
+    describe_gauge!(MIRROR_TICKETS, "Tickets kept in memory.");
+    describe_counter!(MIRROR_LOADS, "Times that an event was loaded into memory.");
+    describe_counter!(
+        MIRROR_HEALED,
+        "Changes that no message told and the ledger did."
     );
     describe_counter!(
         VERSION_CONFLICTS,

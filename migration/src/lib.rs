@@ -12,6 +12,7 @@ mod m20261121_000003_reservations;
 mod m20261121_000004_payments;
 mod m20261121_000005_ledger;
 mod m20261121_000006_idempotency_keys;
+mod m20261121_000007_flash_sales;
 
 /// Every change, in order.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_payments::Migration),
             Box::new(m20261121_000005_ledger::Migration),
             Box::new(m20261121_000006_idempotency_keys::Migration),
+            Box::new(m20261121_000007_flash_sales::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
+use std::sync::Arc;
 
 use super::drafts::{EventDraft, VenueDraft};
 use super::problems::{CreateProblems, ListProblems, PublishProblems, ReadProblems};
@@ -16,6 +17,7 @@ use crate::body::Body;
 use crate::entity::{event, venue};
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{EventId, TicketId, VenueId, ZoneId};
+use crate::mirror::Mirrored;
 use crate::page::{self, Cursor};
 use crate::problem::{Problem, Refused};
 use crate::state::App;
@@ -210,9 +212,9 @@ impl CatalogApi {
         event_id: Path<i64>,
     ) -> Result<Json<Event>, Refused<ReadProblems>> {
         let (event, venue) = self.published(event_id.0).await?;
-        let currency = event.currency.clone();
+        let mirrored = self.mirrored(event_id.0).await?;
         let mut view = at_venue((event, Some(venue)))?;
-        view.zones = Some(self.zones(event_id.0, &currency).await?);
+        view.zones = Some(zones(&mirrored));
         Ok(Json(view))
     }
 
@@ -268,6 +270,7 @@ impl CatalogApi {
             })
         })
         .await?;
+        self.app.mirror.forget(id);
         let replayed = event.replayed_header();
         Ok(EventPublished::Published(Json(event.value), replayed))
     }
@@ -285,8 +288,8 @@ impl CatalogApi {
         /// The event.
         event_id: Path<i64>,
     ) -> Result<Json<Availability>, Refused<ReadProblems>> {
-        let (event, _) = self.published(event_id.0).await?;
-        let zones = self.zones(event_id.0, &event.currency).await?;
+        let mirrored = self.mirrored(event_id.0).await?;
+        let zones = zones(&mirrored);
         Ok(Json(Availability { zones }))
     }
 
@@ -308,27 +311,16 @@ impl CatalogApi {
         #[oai(name = "If-None-Match")]
         known: Header<Option<String>>,
     ) -> Result<SeatMapAnswer, Refused<ReadProblems>> {
-        let (event, _) = self.published(event_id.0).await?;
-        let event_id = EventId(event.id);
-        let mut zones = store::zones(self.app.db.reader(), event_id).await?;
-        if let Some(wanted) = zone_id.0 {
-            zones.retain(|zone| zone.id == wanted);
-            if zones.is_empty() {
-                return Err(Problem::not_found("zone").into());
-            }
-        }
-        let tickets = store::seats(&self.app.db, event_id, zone_id.0.map(ZoneId)).await?;
-        let tag = entity_tag(&tickets);
+        let mirrored = self.mirrored(event_id.0).await?;
+        let zone = zone_id.0.map(ZoneId);
+        let tag = entity_tag(&mirrored, zone).ok_or_else(|| Problem::not_found("zone"))?;
         // A proxy that compresses makes the tag a weak one.
         let is_ours = |known: &str| known.trim().trim_start_matches("W/") == tag;
         let matches = |known: String| known.split(',').any(is_ours);
         if known.0.is_some_and(matches) {
             return Ok(SeatMapAnswer::Unchanged(tag));
         }
-        Ok(SeatMapAnswer::Seats(
-            Json(draw(event.id, zones, &tickets)),
-            tag,
-        ))
+        Ok(SeatMapAnswer::Seats(Json(draw(&mirrored, zone)), tag))
     }
 
     /// Read a ticket
@@ -357,12 +349,18 @@ impl CatalogApi {
         }
     }
 
-    async fn zones(&self, event: i64, currency: &str) -> Result<Vec<Zone>, Problem> {
-        let reader = self.app.db.reader();
-        let zones = store::zones(reader, EventId(event)).await?;
-        let counts = store::count_tickets(reader, EventId(event)).await?;
-        Ok(zones_with_counts(zones, &counts, currency))
+    async fn mirrored(&self, id: i64) -> Result<Arc<Mirrored>, Problem> {
+        let mirrored = self.app.mirror.event(EventId(id)).await?;
+        mirrored.ok_or_else(|| Problem::not_found("event"))
     }
+}
+
+/// The zones of an event, and how they stand.
+fn zones(mirrored: &Mirrored) -> Vec<Zone> {
+    let facts = mirrored.facts();
+    let seats = mirrored.seats();
+    let counts_of = |zone_id| seats.counts(zone_id).unwrap_or_default();
+    zones_with_counts(&facts.zones, counts_of, &facts.event.currency)
 }
 
 fn at_venue((event, venue): (event::Model, Option<venue::Model>)) -> Result<Event, Problem> {

@@ -60,6 +60,9 @@ pub struct EventDraft {
     /// When the sale closes; when the event starts, where absent.
     #[oai(nullable)]
     sales_close_at: Option<DateTime<Utc>>,
+    /// Most tickets that a customer may have, held and sold; any number where absent.
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "1000000")))]
+    limit_per_customer: Option<i32>,
     /// At least one zone, all priced in the same currency; a million tickets at the most.
     #[oai(validator(min_items = "1", max_items = "200"))]
     zones: Vec<ZoneDraft>,
@@ -144,6 +147,7 @@ impl TryFrom<EventDraft> for NewEvent {
             ends_at: draft.ends_at,
             sales_open_at: draft.sales_open_at,
             sales_close_at: draft.sales_close_at,
+            limit_per_customer: draft.limit_per_customer,
             currency,
             zones,
         })
@@ -194,9 +198,11 @@ impl From<Seating> for NewSeating {
             Seating::Seated(Seated {
                 rows,
                 seats_per_row,
+                focus,
             }) => Self::Seated {
                 rows,
                 seats_per_row,
+                focus: focus.map(|focus| (focus.row, focus.seat)),
             },
             Seating::Standing(Standing { capacity }) => Self::Standing { capacity },
         }
@@ -228,6 +234,7 @@ impl Example for EventDraft {
             ends_at: event.ends_at,
             sales_open_at: None,
             sales_close_at: None,
+            limit_per_customer: event.limit_per_customer,
             zones: vec![ZoneDraft {
                 name: "Stalls".into(),
                 price: Money::example(),
@@ -235,6 +242,7 @@ impl Example for EventDraft {
                 seating: Seating::Seated(Seated {
                     rows: 20,
                     seats_per_row: 30,
+                    focus: None,
                 }),
             }],
         }

@@ -62,6 +62,8 @@ pub struct NewEvent {
     pub sales_close_at: Option<DateTime<Utc>>,
     /// ISO 4217.
     pub currency: String,
+    /// Most tickets that a customer may have.
+    pub limit_per_customer: Option<i32>,
     pub zones: Vec<NewZone>,
 }
 
@@ -79,7 +81,12 @@ pub struct NewZone {
 #[derive(Debug, Clone, Copy)]
 pub enum NewSeating {
     /// Rows of numbered seats.
-    Seated { rows: i32, seats_per_row: i32 },
+    Seated {
+        rows: i32,
+        seats_per_row: i32,
+        /// The row and seat that the best ones are nearest to.
+        focus: Option<(i32, i32)>,
+    },
     /// Places without a number.
     Standing { capacity: i32 },
 }
@@ -91,6 +98,7 @@ impl NewSeating {
             Self::Seated {
                 rows,
                 seats_per_row,
+                ..
             } => rows * seats_per_row,
             Self::Standing { capacity } => capacity,
         }
@@ -150,7 +158,8 @@ pub async fn whole_event(
         .ok_or(CatalogError::NoSuchVenue(venue_id))?;
     let zones = store::zones(tx, id).await?;
     let counts = store::count_tickets(tx, id).await?;
-    let zones = views::zones_with_counts(zones, &counts, &event.currency);
+    let counts = |zone_id| counts.get(&zone_id).copied().unwrap_or_default();
+    let zones = views::zones_with_counts(&zones, counts, &event.currency);
     let mut view = views::Event::new(event, venue);
     view.zones = Some(zones);
     Ok(view)

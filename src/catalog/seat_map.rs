@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 use super::row_label;
-use crate::entity::ticket::TicketStatus;
-use crate::entity::{ticket, zone};
+use crate::coordination::SeatStatus;
+use crate::entity::zone;
+use crate::ids::ZoneId;
+use crate::mirror::{Mirrored, Place};
 
 /// The seats of an event in a compact form.
 #[derive(Debug, Object)]
@@ -56,59 +56,67 @@ pub struct SeatRow {
     pub versions: Option<Vec<i64>>,
 }
 
-/// Draws the map of zones from their tickets, which come sorted by zone, row and seat.
-pub fn draw(event_id: i64, zones: Vec<zone::Model>, tickets: &[ticket::Model]) -> SeatMap {
-    let mut rows: BTreeMap<i64, Vec<SeatRow>> = BTreeMap::new();
-    let seated = |ticket: &&ticket::Model| ticket.row_number.is_some();
-    let seated: Vec<&ticket::Model> = tickets.iter().filter(seated).collect();
-    let same_row = |a: &&ticket::Model, b: &&ticket::Model| {
-        (a.zone_id, a.row_number) == (b.zone_id, b.row_number)
+/// Draws the map of an event, or of one of its zones.
+pub fn draw(mirrored: &Mirrored, only: Option<ZoneId>) -> SeatMap {
+    let facts = mirrored.facts();
+    let seats = mirrored.seats();
+    let wanted = |zone: &&zone::Model| only.is_none_or(|only| zone.id == only.0);
+    let zones = facts.zones.iter().filter(wanted);
+    let zones = zones.map(|zone| ZoneSeats {
+        zone_id: zone.id,
+        name: zone.name.clone(),
+        rows: draw_rows(seats.zone_tickets(zone.id).into_iter().flatten()),
+    });
+    SeatMap {
+        event_id: facts.event.id,
+        zones: zones.collect(),
+    }
+}
+
+/// A strong entity tag, the same on every instance that knows the same: it changes exactly when a
+/// ticket of the map does. `None` where there is no such zone.
+pub fn entity_tag(mirrored: &Mirrored, only: Option<ZoneId>) -> Option<String> {
+    let seats = mirrored.seats();
+    let revision = match only {
+        Some(zone) => seats.zone_revision(zone.0)?,
+        None => seats.revision(),
     };
-    for row in seated.chunk_by(same_row) {
-        rows.entry(row[0].zone_id).or_default().push(draw_row(row));
-    }
-    let zones = zones
-        .into_iter()
-        .map(|zone| ZoneSeats {
-            rows: rows.remove(&zone.id).unwrap_or_default(),
-            zone_id: zone.id,
-            name: zone.name,
-        })
-        .collect();
-    SeatMap { event_id, zones }
+    Some(format!(
+        "\"{}\"",
+        URL_SAFE_NO_PAD.encode(revision.to_le_bytes())
+    ))
 }
 
-/// A strong entity tag: it changes exactly when a ticket of the map does.
-pub fn entity_tag(tickets: &[ticket::Model]) -> String {
-    let mut hash = Sha256::new();
-    for ticket in tickets {
-        hash.update(ticket.id.to_le_bytes());
-        hash.update(ticket.version.to_le_bytes());
-    }
-    format!("\"{}\"", URL_SAFE_NO_PAD.encode(hash.finalize()))
+/// The rows of places that come sorted by row and seat; none of standing places.
+fn draw_rows(places: impl Iterator<Item = Place>) -> Vec<SeatRow> {
+    let seated: Vec<Place> = places.filter(|place| place.row.is_some()).collect();
+    seated
+        .chunk_by(|a, b| a.row == b.row)
+        .map(draw_row)
+        .collect()
 }
 
-fn draw_row(row: &[&ticket::Model]) -> SeatRow {
-    let ids: Vec<i64> = row.iter().map(|ticket| ticket.id).collect();
+fn draw_row(row: &[Place]) -> SeatRow {
+    let ids: Vec<i64> = row.iter().map(|place| place.ticket_id).collect();
     let follow_each_other = ids.windows(2).all(|pair| pair[1] == pair[0] + 1);
-    let versions: Vec<i64> = row.iter().map(|ticket| ticket.version).collect();
+    let versions: Vec<i64> = row.iter().map(|place| place.version).collect();
     let is_untouched = versions.iter().all(|version| *version == 0);
     SeatRow {
-        row: row_label(row[0].row_number.unwrap_or(1)),
+        row: row_label(row[0].row.unwrap_or(1)),
         first_ticket_id: ids[0],
         ticket_ids: (!follow_each_other).then_some(ids),
         seats: u32::try_from(row.len()).unwrap_or(u32::MAX),
-        states: row.iter().map(|ticket| letter(ticket.status)).collect(),
+        states: row.iter().map(|place| letter(place.status)).collect(),
         versions: (!is_untouched).then_some(versions),
     }
 }
 
-fn letter(status: TicketStatus) -> char {
+fn letter(status: SeatStatus) -> char {
     match status {
-        TicketStatus::Available => 'a',
-        TicketStatus::Held => 'h',
-        TicketStatus::Sold => 's',
-        TicketStatus::Blocked => 'b',
+        SeatStatus::Available => 'a',
+        SeatStatus::Held => 'h',
+        SeatStatus::Sold => 's',
+        SeatStatus::Blocked => 'b',
     }
 }
 
@@ -148,39 +156,30 @@ impl Example for SeatRow {
 mod tests {
     use super::*;
 
-    fn seat(id: i64, row: i32, seat: i32, status: TicketStatus, version: i64) -> ticket::Model {
-        ticket::Model {
-            id,
-            event_id: 1,
-            zone_id: 1,
-            row_number: Some(row),
-            seat_number: Some(seat),
+    fn seat(ticket_id: i64, row: i32, seat: i32, status: SeatStatus, version: i64) -> Place {
+        Place {
+            ticket_id,
+            row: Some(row),
+            seat: Some(seat),
             status,
             version,
-            reservation_id: None,
         }
     }
 
     #[test]
     fn a_row_is_a_letter_a_seat() {
         let seats = [
-            seat(10, 1, 1, TicketStatus::Available, 0),
-            seat(11, 1, 2, TicketStatus::Held, 1),
-            seat(20, 2, 1, TicketStatus::Sold, 2),
-            seat(22, 2, 2, TicketStatus::Blocked, 0),
+            seat(10, 1, 1, SeatStatus::Available, 0),
+            seat(11, 1, 2, SeatStatus::Held, 1),
+            seat(20, 2, 1, SeatStatus::Sold, 2),
+            seat(22, 2, 2, SeatStatus::Blocked, 0),
         ];
-        let refs: Vec<_> = seats.iter().collect();
-        let (first, second) = (draw_row(&refs[..2]), draw_row(&refs[2..]));
-        assert_eq!((first.states.as_str(), first.ticket_ids), ("ah", None));
-        assert_eq!(second.states, "sb");
-        assert_eq!(second.ticket_ids, Some(vec![20, 22]));
-    }
-
-    #[test]
-    fn the_tag_changes_with_a_version() {
-        let before = [seat(1, 1, 1, TicketStatus::Available, 0)];
-        let after = [seat(1, 1, 1, TicketStatus::Held, 1)];
-        assert_eq!(entity_tag(&before), entity_tag(&before));
-        assert_ne!(entity_tag(&before), entity_tag(&after));
+        let rows = draw_rows(seats.into_iter());
+        assert_eq!(
+            (rows[0].states.as_str(), &rows[0].ticket_ids),
+            ("ah", &None)
+        );
+        assert_eq!(rows[1].states, "sb");
+        assert_eq!(rows[1].ticket_ids, Some(vec![20, 22]));
     }
 }

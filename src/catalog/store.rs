@@ -7,21 +7,16 @@ use sea_orm::{
     DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use std::collections::HashMap;
+
 use super::{NewEvent, NewSeating, NewVenue, NewZone};
 use crate::db::Db;
 use crate::entity::event::EventStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, venue, zone};
-use crate::ids::{EventId, TicketId, VenueId, ZoneId};
+use crate::ids::{EventId, TicketId, VenueId};
+use crate::mirror::Counts;
 use crate::page::Cursor;
-
-/// How many tickets of a zone are in a state.
-#[derive(Debug, FromQueryResult)]
-pub struct StatusCount {
-    pub zone_id: i64,
-    pub status: TicketStatus,
-    pub tickets: i64,
-}
 
 pub async fn venue(
     connection: &impl ConnectionTrait,
@@ -145,6 +140,7 @@ pub async fn insert_event(
         sales_close_at: Set(new.sales_close_at),
         created_at: Set(now),
         version: Set(1),
+        limit_per_customer: Set(new.limit_per_customer),
         ..Default::default()
     }
     .insert(tx)
@@ -158,12 +154,13 @@ pub async fn insert_zone_with_tickets(
     position: usize,
     new: &NewZone,
 ) -> Result<(), DbErr> {
-    let (seat_rows, seats_per_row) = match new.seating {
+    let (seat_rows, seats_per_row, focus) = match new.seating {
         NewSeating::Seated {
             rows,
             seats_per_row,
-        } => (Some(rows), Some(seats_per_row)),
-        NewSeating::Standing { .. } => (None, None),
+            focus,
+        } => (Some(rows), Some(seats_per_row), focus),
+        NewSeating::Standing { .. } => (None, None, None),
     };
     let capacity = new.seating.capacity();
     let zone = zone::ActiveModel {
@@ -175,6 +172,8 @@ pub async fn insert_zone_with_tickets(
         seat_rows: Set(seat_rows),
         seats_per_row: Set(seats_per_row),
         capacity: Set(capacity),
+        focus_row: Set(focus.map(|(row, _)| row)),
+        focus_seat: Set(focus.map(|(_, seat)| seat)),
         ..Default::default()
     }
     .insert(tx)
@@ -211,12 +210,18 @@ pub async fn zones(
         .await
 }
 
-/// How many tickets of each zone of an event are in each state.
+/// How many tickets of each zone of an event are in each state, by zone.
 pub async fn count_tickets(
     connection: &impl ConnectionTrait,
     event: EventId,
-) -> Result<Vec<StatusCount>, DbErr> {
-    ticket::Entity::find()
+) -> Result<HashMap<i64, Counts>, DbErr> {
+    #[derive(FromQueryResult)]
+    struct StatusCount {
+        zone_id: i64,
+        status: TicketStatus,
+        tickets: i64,
+    }
+    let counts: Vec<StatusCount> = ticket::Entity::find()
         .select_only()
         .column(ticket::Column::ZoneId)
         .column(ticket::Column::Status)
@@ -229,26 +234,20 @@ pub async fn count_tickets(
         .group_by(ticket::Column::Status)
         .into_model()
         .all(connection)
-        .await
-}
-
-/// The seats of an event, or of one of its zones, by zone, row and seat.
-pub async fn seats(
-    db: &Db,
-    event: EventId,
-    zone: Option<ZoneId>,
-) -> Result<Vec<ticket::Model>, DbErr> {
-    let mut query = ticket::Entity::find().filter(ticket::Column::EventId.eq(event.0));
-    if let Some(zone) = zone {
-        query = query.filter(ticket::Column::ZoneId.eq(zone.0));
+        .await?;
+    let mut by_zone: HashMap<i64, Counts> = HashMap::new();
+    for count in counts {
+        let zone = by_zone.entry(count.zone_id).or_default();
+        let tickets = usize::try_from(count.tickets).unwrap_or(0);
+        zone.capacity += tickets;
+        match count.status {
+            TicketStatus::Available => zone.available = tickets,
+            TicketStatus::Held => zone.held = tickets,
+            TicketStatus::Sold => zone.sold = tickets,
+            TicketStatus::Blocked => zone.blocked = tickets,
+        }
     }
-    query
-        .order_by_asc(ticket::Column::ZoneId)
-        .order_by_asc(ticket::Column::RowNumber)
-        .order_by_asc(ticket::Column::SeatNumber)
-        .order_by_asc(ticket::Column::Id)
-        .all(db.reader())
-        .await
+    Ok(by_zone)
 }
 
 /// A ticket of an event the public may see, with its zone and event.

@@ -5,10 +5,10 @@ use poem_openapi::types::Example;
 use poem_openapi::{Object, Union};
 use serde::{Deserialize, Serialize};
 
-use super::store::StatusCount;
 use super::{row_label, status_name};
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, venue, zone};
+use crate::mirror::Counts;
 use crate::money::Money;
 
 /// A place, with a time zone.
@@ -58,6 +58,9 @@ pub struct Event {
     /// When the sale closes; when the event starts, where absent.
     #[oai(nullable)]
     pub sales_close_at: Option<DateTime<Utc>>,
+    /// Most tickets that a customer may have, held and sold; any number where absent.
+    #[oai(nullable)]
+    pub limit_per_customer: Option<i32>,
     /// Where it takes place.
     pub venue: Venue,
     /// Its zones, in order of display; left out of lists.
@@ -117,6 +120,23 @@ pub struct Seated {
     /// How many seats in each.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub seats_per_row: i32,
+    /// The seat that the best ones are nearest to; the middle of the front row where absent.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<Focus>,
+}
+
+/// A seat of a zone, by its numbers.
+#[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields)]
+pub struct Focus {
+    /// The row, counted from the front, from 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub row: i32,
+    /// The seat, counted from 1.
+    #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
+    pub seat: i32,
 }
 
 /// Places without a number.
@@ -187,6 +207,7 @@ impl Event {
             ends_at: event.ends_at,
             sales_open_at: event.sales_open_at,
             sales_close_at: event.sales_close_at,
+            limit_per_customer: event.limit_per_customer,
             venue: venue.into(),
             zones: None,
             version: event.version,
@@ -196,31 +217,27 @@ impl Event {
 
 /// The zones with how many of their tickets are in each state.
 pub fn zones_with_counts(
-    zones: Vec<zone::Model>,
-    counts: &[StatusCount],
+    zones: &[zone::Model],
+    counts_of: impl Fn(i64) -> Counts,
     currency: &str,
 ) -> Vec<Zone> {
-    let count = |zone_id, status| {
-        counts
-            .iter()
-            .find(|count| count.zone_id == zone_id && count.status == status)
-            .map_or(0, |count| count.tickets)
-    };
-    zones
-        .into_iter()
-        .map(|zone| Zone {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let view = |zone: &zone::Model| {
+        let counts = counts_of(zone.id);
+        Zone {
             zone_id: zone.id,
+            name: zone.name.clone(),
+            benefits: zone.benefits.clone(),
             price: Money::new(zone.price_amount, currency),
-            seating: seating(&zone),
+            seating: seating(zone),
             capacity: zone.capacity.into(),
-            available: count(zone.id, TicketStatus::Available),
-            held: count(zone.id, TicketStatus::Held),
-            sold: count(zone.id, TicketStatus::Sold),
-            blocked: count(zone.id, TicketStatus::Blocked),
-            name: zone.name,
-            benefits: zone.benefits,
-        })
-        .collect()
+            available: number(counts.available),
+            held: number(counts.held),
+            sold: number(counts.sold),
+            blocked: number(counts.blocked),
+        }
+    };
+    zones.iter().map(view).collect()
 }
 
 fn seating(zone: &zone::Model) -> Seating {
@@ -228,6 +245,10 @@ fn seating(zone: &zone::Model) -> Seating {
         (Some(rows), Some(seats_per_row)) => Seating::Seated(Seated {
             rows,
             seats_per_row,
+            focus: zone
+                .focus_row
+                .zip(zone.focus_seat)
+                .map(|(row, seat)| Focus { row, seat }),
         }),
         _ => Seating::Standing(Standing {
             capacity: zone.capacity,
@@ -288,6 +309,7 @@ impl Example for Event {
             ends_at: Some(starts_at + TimeDelta::hours(2)),
             sales_open_at: None,
             sales_close_at: None,
+            limit_per_customer: Some(8),
             venue: Venue::example(),
             zones: Some(vec![Zone::example()]),
             version: 2,
@@ -305,6 +327,7 @@ impl Example for Zone {
             seating: Seating::Seated(Seated {
                 rows: 20,
                 seats_per_row: 30,
+                focus: None,
             }),
             capacity: 600,
             available: 412,

@@ -23,7 +23,8 @@ mod redis;
 
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 pub use self::embedded::Embedded;
 pub use self::redis::{ConnectError, Redis, RedisConfig};
@@ -64,6 +65,14 @@ impl Coordinator {
             // The only instance there is has just made the change itself.
             Self::Embedded(_) => {}
             Self::Redis(redis) => redis.publish(changes),
+        }
+    }
+
+    /// What instances publish from now on; `None` where nobody publishes anything.
+    pub fn subscribe(&self) -> Option<mpsc::Receiver<News>> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(redis) => redis.subscribe(),
         }
     }
 
@@ -128,9 +137,18 @@ pub enum ClaimError {
     TimedOut,
 }
 
+/// What a subscriber hears.
+#[derive(Debug)]
+pub enum News {
+    /// An instance has changed these.
+    Changed(Vec<SeatChange>),
+    /// Something may have been said that was not heard.
+    Interrupted,
+}
+
 /// A ticket has the status `status` since its version `version`. Receivers ignore what is older
 /// than what they know.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SeatChange {
     pub ticket_id: i64,
     pub event_id: i64,
@@ -138,7 +156,7 @@ pub struct SeatChange {
     pub status: SeatStatus,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SeatStatus {
     Available,

@@ -20,6 +20,8 @@ pub struct Model {
     pub sales_close_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
     pub version: i64,
+    /// Most tickets that a customer may have, held and sold.
+    pub limit_per_customer: Option<i32>,
 }
 
 /// `draft -> published -> cancelled`.

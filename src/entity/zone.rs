@@ -19,6 +19,10 @@ pub struct Model {
     /// Null in a standing zone.
     pub seats_per_row: Option<i32>,
     pub capacity: i32,
+    /// The row of the seat that the best ones are nearest to; the front one where absent.
+    pub focus_row: Option<i32>,
+    /// Its seat; the middle of the row where absent.
+    pub focus_seat: Option<i32>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -26,12 +26,25 @@ pub struct ProblemDocument {
     /// With `ticket-contended` and `idempotency-key-in-flight`: when to try again, in milliseconds.
     #[oai(skip_serializing_if_is_none)]
     pub retry_after_ms: Option<u32>,
-    /// With `zone-sold-out`: the zone.
+    /// With `ticket-taken` and `no-adjacent-seats`: up to three blocks of as many tickets side by side
+    /// that were free a moment ago, the nearest first; reserve one by its `ticket_ids`.
+    #[oai(skip_serializing_if_is_none)]
+    pub alternatives: Option<Vec<Alternative>>,
+    /// With `zone-sold-out` and `no-adjacent-seats`: the zone.
     #[oai(skip_serializing_if_is_none)]
     pub zone_id: Option<i64>,
-    /// With `zone-sold-out`: how many places are left.
+    /// With `zone-sold-out` and `no-adjacent-seats`: how many places are left.
     #[oai(skip_serializing_if_is_none)]
     pub available: Option<u32>,
+    /// With `no-adjacent-seats`: the most places that are side by side.
+    #[oai(skip_serializing_if_is_none)]
+    pub largest_block: Option<u32>,
+    /// With `limit-exceeded`: how many tickets of the event one customer may have.
+    #[oai(skip_serializing_if_is_none)]
+    pub limit: Option<u32>,
+    /// With `limit-exceeded`: how many the caller has, held and confirmed.
+    #[oai(skip_serializing_if_is_none)]
+    pub already: Option<u32>,
     /// With `not-on-sale`: when the sale opens, where that is why.
     #[oai(skip_serializing_if_is_none)]
     pub sales_open_at: Option<DateTime<Utc>>,
@@ -66,6 +79,28 @@ pub struct Conflict {
     pub version: i64,
 }
 
+/// Tickets side by side that could be had instead.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct Alternative {
+    /// Their zone.
+    pub zone_id: i64,
+    /// The tickets.
+    pub tickets: Vec<AlternativeTicket>,
+}
+
+/// A ticket that could be had instead.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+pub struct AlternativeTicket {
+    /// The ticket.
+    pub ticket_id: i64,
+    /// Its row; null in a standing zone.
+    #[oai(nullable)]
+    pub row: Option<String>,
+    /// Its seat; null in a standing zone.
+    #[oai(nullable)]
+    pub seat: Option<String>,
+}
+
 /// A field of the request that is off.
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 pub struct FieldError {
@@ -79,8 +114,13 @@ pub struct FieldError {
 pub fn example(slug: Slug) -> Value {
     let members = match slug {
         Slug::TicketTaken => json!({
-            "conflicts": [{"ticket_id": 17, "row": "B", "seat": "7", "status": "held", "version": 3}]
+            "conflicts": [{"ticket_id": 17, "row": "B", "seat": "7", "status": "held", "version": 3}],
+            "alternatives": [{"zone_id": 2, "tickets": [{"ticket_id": 18, "row": "B", "seat": "8"}]}]
         }),
+        Slug::NoAdjacentSeats => json!({
+            "zone_id": 2, "available": 3, "largest_block": 1, "alternatives": []
+        }),
+        Slug::LimitExceeded => json!({"limit": 8, "already": 6}),
         Slug::TicketContended => json!({"retry_after_ms": 50}),
         Slug::IdempotencyKeyInFlight => json!({"retry_after_ms": 100}),
         Slug::ZoneSoldOut => json!({"zone_id": 2, "available": 1}),

@@ -5,6 +5,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use uuid::Uuid;
 
+use super::BoxOffice;
 use super::confirm::confirm_reservation;
 use super::extend::extend_hold;
 use super::hold::{Wanted, hold_tickets};
@@ -23,14 +24,13 @@ use crate::idempotency::{Answer, Key, once};
 use crate::ids::{ReservationId, TicketId, UserId};
 use crate::page::{self, Cursor};
 use crate::problem::{Problem, Refused};
-use crate::state::App;
 use crate::tags::Tags;
 use crate::telemetry::count_outcome;
 
 /// The calls about reservations.
 pub struct ReservationsApi {
-    /// The application.
-    pub app: App,
+    /// Where tickets are sold.
+    pub office: BoxOffice,
 }
 
 /// A page of reservations.
@@ -152,7 +152,7 @@ impl ReservationsApi {
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
         let after = Cursor::read(cursor.0)?;
         let status = status.0.map(Into::into);
-        let db = &self.app.db;
+        let db = &self.office.db;
         let found = store::own_reservations(db, owner.0.id, status, after, limit).await?;
         let (found, next) = page::cut(found, limit, |reservation| Cursor {
             at: reservation.created_at,
@@ -177,7 +177,7 @@ impl ReservationsApi {
         reservation_id: Path<Uuid>,
     ) -> Result<Json<Reservation>, Refused<ReadProblems>> {
         let id = ReservationId(reservation_id.0);
-        let found = store::own_reservation(self.app.db.reader(), owner.0.id, id).await?;
+        let found = store::own_reservation(self.office.db.reader(), owner.0.id, id).await?;
         let view = self.with_tickets(found.into_iter().collect()).await?.pop();
         Ok(Json(view.ok_or_else(|| Problem::not_found("reservation"))?))
     }
@@ -200,16 +200,12 @@ impl ReservationsApi {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Changed, Refused<ExtendProblems>> {
-        let (app, owner) = (self.app.clone(), owner.0.id);
+        let (office, owner) = (self.office.clone(), owner.0.id);
         let id = ReservationId(reservation_id.0);
         let key = Key::read(key.0, owner, "extend_reservation", &id)?;
         let work = async move {
-            once(
-                &app,
-                key.as_ref(),
-                extend_hold(&app, owner, id, key.as_ref()),
-            )
-            .await
+            let key = key.as_ref();
+            once(&office, key, extend_hold(&office, owner, id, key)).await
         };
         Ok(changed(self.run("extend", work).await?))
     }
@@ -233,13 +229,18 @@ impl ReservationsApi {
         key: Header<Option<String>>,
         body: Body<ConfirmRequest>,
     ) -> Result<Changed, Refused<ConfirmProblems>> {
-        let (app, owner) = (self.app.clone(), owner.0.id);
+        let (office, owner) = (self.office.clone(), owner.0.id);
         let id = ReservationId(reservation_id.0);
         let key = Key::read(key.0, owner, "confirm_reservation", &(id, &body.0))?;
         let token = body.0.token();
         let work = async move {
             let key = key.as_ref();
-            once(&app, key, confirm_reservation(&app, owner, id, &token, key)).await
+            once(
+                &office,
+                key,
+                confirm_reservation(&office, owner, id, &token, key),
+            )
+            .await
         };
         Ok(changed(self.run("confirm", work).await?))
     }
@@ -258,9 +259,9 @@ impl ReservationsApi {
         /// The reservation.
         reservation_id: Path<Uuid>,
     ) -> Result<Released, Refused<ReleaseProblems>> {
-        let (app, owner) = (self.app.clone(), owner.0.id);
+        let (office, owner) = (self.office.clone(), owner.0.id);
         let id = ReservationId(reservation_id.0);
-        let work = async move { Ok(release_hold(&app, owner, id).await?) };
+        let work = async move { Ok(release_hold(&office, owner, id).await?) };
         self.run("release", work).await?;
         Ok(Released::Released)
     }
@@ -282,23 +283,26 @@ impl ReservationsApi {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Changed, Refused<ReleaseTicketProblems>> {
-        let (app, owner) = (self.app.clone(), owner.0.id);
+        let (office, owner) = (self.office.clone(), owner.0.id);
         let ticket = TicketId(ticket_id.0);
         let key = Key::read(key.0, owner, "release_ticket", &ticket)?;
         let work = async move {
             let key = key.as_ref();
-            once(&app, key, release_ticket(&app, owner, ticket, key)).await
+            once(&office, key, release_ticket(&office, owner, ticket, key)).await
         };
         Ok(changed(self.run("release", work).await?))
     }
 
     async fn hold(&self, buyer: UserId, wanted: Wanted, key: Option<Key>) -> Result<Held, Problem> {
-        let app = self.app.clone();
-        let work = async move {
-            let key = key.as_ref();
-            once(&app, key, hold_tickets(&app, buyer, &wanted, key)).await
-        };
-        let held = self.run("hold", work).await?;
+        let key = key.as_ref();
+        // Not detached: what must not be cut off is in the committer's hands.
+        let held = once(
+            &self.office,
+            key,
+            hold_tickets(&self.office, buyer, &wanted, key),
+        )
+        .await;
+        let held = count("hold", held)?;
         let location = format!("/api/reservations/{}", held.value.id);
         let replayed = held.replayed_header();
         Ok(Held::Created(Json(held.value), location, replayed))
@@ -310,19 +314,14 @@ impl ReservationsApi {
         operation: &'static str,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        let outcome = self.app.detached(work).await;
-        let label = outcome
-            .as_ref()
-            .map_or_else(|problem| problem.slug().as_str(), |_| "ok");
-        count_outcome(operation, label);
-        outcome
+        count(operation, self.office.detached(work).await)
     }
 
     async fn with_tickets(
         &self,
         reservations: Vec<reservation::Model>,
     ) -> Result<Vec<Reservation>, Problem> {
-        let tickets = store::tickets_of(self.app.db.reader(), &reservations).await?;
+        let tickets = store::tickets_of(self.office.db.reader(), &reservations).await?;
         let views = reservations.into_iter().map(|reservation| {
             let of_it = tickets.iter().filter(|(id, _)| id.0 == reservation.id);
             let of_it = of_it.map(|(_, ticket)| ticket.clone()).collect();
@@ -330,6 +329,14 @@ impl ReservationsApi {
         });
         Ok(views.collect())
     }
+}
+
+fn count<T>(operation: &'static str, outcome: Result<T, Problem>) -> Result<T, Problem> {
+    let label = outcome
+        .as_ref()
+        .map_or_else(|problem| problem.slug().as_str(), |_| "ok");
+    count_outcome(operation, label);
+    outcome
 }
 
 fn changed(answer: Answer<Reservation>) -> Changed {

@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 
-use super::commit::{Refusal, Work};
-use super::store::{self, HeldTicket, HoldChange, MoveError, Seen, Step};
+use super::batch::{Failure, Move, Needs, Seen, SeenReservation, Writes};
+use super::store::HeldTicket;
 use super::views::Reservation;
 use crate::entity::ledger::Cause;
 use crate::entity::reservation::{self, ReservationStatus};
 use crate::entity::ticket::TicketStatus;
-use crate::ids::{EventId, ReservationId, UserId};
+use crate::idempotency::Key;
+use crate::ids::{EventId, ReservationId, TicketId, UserId};
 
 /// Why a reservation was not changed by its owner.
 #[derive(Debug, thiserror::Error)]
@@ -32,127 +33,146 @@ pub enum ChangeError {
     /// The provider did not answer.
     #[error("the payment provider did not answer")]
     PaymentTimedOut,
-    /// A ticket or the reservation moved on meanwhile.
+    /// The payment is not for what the reservation is now.
     #[error("the reservation has moved on")]
     Outrun,
-    /// The database failed.
+    /// It was not committed.
     #[error(transparent)]
-    Db(#[from] DbErr),
+    NotCommitted(#[from] Failure),
 }
 
-/// Reads a hold of `owner` for change, or says what it is instead.
-pub async fn running_hold(
-    work: &Work,
+/// What a change of one reservation must see.
+pub fn needs(id: ReservationId, key: Option<&Key>) -> Needs {
+    Needs {
+        reservations: vec![id],
+        ..Needs::default()
+    }
+    .with_key(key)
+}
+
+/// A hold of `owner` that is running, or what it is instead.
+pub fn running_hold(
+    seen: &Seen,
     owner: UserId,
     id: ReservationId,
-) -> Result<reservation::Model, ChangeError> {
-    let found = store::own_reservation_for_update(&work.tx, owner, id)
-        .await?
-        .ok_or(ChangeError::NoSuchReservation)?;
-    match found.status {
-        ReservationStatus::Held if found.expires_at > work.now => Ok(found),
-        ReservationStatus::Held | ReservationStatus::Expired => Err(ChangeError::Expired {
-            at: found.expires_at,
-        }),
+) -> Result<&SeenReservation, ChangeError> {
+    let found = seen.reservations.get(&id);
+    let found = found.filter(|found| found.reservation.user_id == owner.0);
+    let found = found.ok_or(ChangeError::NoSuchReservation)?;
+    let expires_at = found.reservation.expires_at;
+    match found.reservation.status {
+        ReservationStatus::Held if expires_at > found.now => Ok(found),
+        ReservationStatus::Held | ReservationStatus::Expired => {
+            Err(ChangeError::Expired { at: expires_at })
+        }
         status => Err(ChangeError::InvalidTransition(status)),
     }
 }
 
-/// Changes a hold and moves all its tickets; gives the reservation as it is then.
-pub async fn change_whole_hold(
-    work: &mut Work,
-    hold: reservation::Model,
-    change: HoldChange,
+/// Ends a hold and moves all its tickets; gives the reservation as it is then.
+pub fn end_hold(
+    hold: &SeenReservation,
+    status: ReservationStatus,
     (to, cause): (TicketStatus, Cause),
-) -> Result<Reservation, ChangeError> {
-    let mut tickets = tickets_of(work, &hold).await?;
-    let hold = change_hold(work, hold, change).await?;
-    move_tickets(work, &hold, &tickets, to, cause).await?;
+) -> (Reservation, Writes) {
+    let ended = reservation::Model {
+        status,
+        ended_at: Some(hold.now),
+        version: hold.reservation.version + 1,
+        ..hold.reservation.clone()
+    };
+    let writes = Writes {
+        moves: move_tickets(hold, &hold.tickets, to, cause),
+        changed: vec![ended.clone()],
+        ..Writes::default()
+    };
+    let mut tickets = hold.tickets.clone();
     for ticket in &mut tickets {
         ticket.version += 1;
     }
-    Ok(Reservation::new(hold, tickets))
+    (Reservation::new(ended, tickets), writes)
 }
 
-/// Changes a hold that has not expired, without its tickets.
-pub async fn change_hold(
-    work: &Work,
-    mut hold: reservation::Model,
-    change: HoldChange,
-) -> Result<reservation::Model, ChangeError> {
-    if !store::update_running_hold(&work.tx, &hold, &change).await? {
-        // It is locked since it was read, so that only time can have moved on.
-        return Err(ChangeError::Expired {
-            at: hold.expires_at,
-        });
-    }
-    hold.status = change.status;
-    hold.expires_at = change.expires_at;
-    hold.total_amount = change.total_amount;
-    hold.ended_at = change.ended_at;
-    hold.version += 1;
-    Ok(hold)
-}
-
-/// Moves tickets of a hold on, and out of it where they become available.
-pub async fn move_tickets(
-    work: &mut Work,
-    hold: &reservation::Model,
+/// Moves of some tickets of a hold.
+pub fn move_tickets(
+    hold: &SeenReservation,
     tickets: &[HeldTicket],
     to: TicketStatus,
     cause: Cause,
-) -> Result<(), MoveError> {
-    let seen: Vec<Seen> = tickets.iter().map(HeldTicket::seen).collect();
-    let step = Step {
-        event: EventId(hold.event_id),
-        reservation: ReservationId(hold.id),
+) -> Vec<Move> {
+    let one = |ticket: &HeldTicket| Move {
+        ticket: TicketId(ticket.id),
+        event: EventId(hold.reservation.event_id),
+        reservation: ReservationId(hold.reservation.id),
+        version: ticket.version,
         from: TicketStatus::Held,
         to,
         cause,
+        price_amount: ticket.price_amount,
+        at: hold.now,
     };
-    store::move_tickets(work, &seen, step).await?;
-    if to == TicketStatus::Available {
-        store::deactivate(&work.tx, ReservationId(hold.id), &seen).await?;
-    }
-    Ok(())
+    tickets.iter().map(one).collect()
 }
 
-/// The tickets that a hold has.
-pub async fn tickets_of(work: &Work, hold: &reservation::Model) -> Result<Vec<HeldTicket>, DbErr> {
-    let tickets = store::tickets_of(&work.tx, std::slice::from_ref(hold)).await?;
-    Ok(tickets.into_iter().map(|(_, ticket)| ticket).collect())
-}
-
-impl HoldChange {
-    /// What the hold is, to change some of it.
-    pub fn none(hold: &reservation::Model) -> Self {
-        Self {
-            status: hold.status,
-            expires_at: hold.expires_at,
-            total_amount: hold.total_amount,
-            ended_at: hold.ended_at,
-        }
+impl From<DbErr> for ChangeError {
+    fn from(err: DbErr) -> Self {
+        Self::NotCommitted(Failure::Db(err))
     }
 }
 
-impl From<MoveError> for ChangeError {
-    fn from(err: MoveError) -> Self {
-        match err {
-            MoveError::Outrun => Self::Outrun,
-            MoveError::Db(err) => Self::Db(err),
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+    use uuid::Uuid;
 
-impl Refusal for ChangeError {
-    fn database_error(&self) -> Option<&DbErr> {
-        match self {
-            Self::Db(err) => Some(err),
-            _ => None,
-        }
+    const OWNER: UserId = UserId(Uuid::max());
+
+    fn seen(status: ReservationStatus, expires_in: TimeDelta) -> (ReservationId, Seen) {
+        let (id, now) = (ReservationId::random(), DateTime::<Utc>::UNIX_EPOCH);
+        let reservation = reservation::Model {
+            id: id.0,
+            user_id: OWNER.0,
+            event_id: 1,
+            status,
+            expires_at: now + expires_in,
+            total_amount: 0,
+            currency: "EUR".into(),
+            created_at: now,
+            ended_at: None,
+            version: 1,
+        };
+        let entry = SeenReservation {
+            reservation,
+            tickets: Vec::new(),
+            payment: None,
+            now,
+        };
+        let mut seen = Seen::default();
+        seen.reservations.insert(id, entry);
+        (id, seen)
     }
 
-    fn is_version_conflict(&self) -> bool {
-        matches!(self, Self::Outrun)
+    #[test]
+    fn only_its_owner_finds_a_running_hold() {
+        let (id, seen) = seen(ReservationStatus::Held, TimeDelta::seconds(1));
+        assert!(running_hold(&seen, OWNER, id).is_ok());
+        let stranger = running_hold(&seen, UserId::random(), id).unwrap_err();
+        assert!(matches!(stranger, ChangeError::NoSuchReservation));
+    }
+
+    #[test]
+    fn a_hold_has_ended_at_its_very_deadline() {
+        let (id, seen) = seen(ReservationStatus::Held, TimeDelta::zero());
+        let refused = running_hold(&seen, OWNER, id).unwrap_err();
+        assert!(matches!(refused, ChangeError::Expired { .. }));
+    }
+
+    #[test]
+    fn what_is_confirmed_is_past_changing() {
+        let (id, seen) = seen(ReservationStatus::Confirmed, TimeDelta::seconds(1));
+        let refused = running_hold(&seen, OWNER, id).unwrap_err();
+        let confirmed = ReservationStatus::Confirmed;
+        assert!(matches!(refused, ChangeError::InvalidTransition(status) if status == confirmed));
     }
 }

@@ -1,100 +1,277 @@
-//! The commit: one transaction in which versions are compared and set.
+//! The committer: takes whatever changes wait, and makes them durable in one transaction.
 //!
-//! Every change to tickets and reservations comes through [`commit`], so this is the place where
-//! a batching committer can take whatever waits; today a change is a transaction of its own.
+//! ```text
+//!   change ─┐                     ┌──────────── a batch, one transaction ────────────┐
+//!   change ─┼─> bounded queue ──> │ read what all need ─> decide each ─> write it all │ ─> commit ─┐
+//!   change ─┘    full: refused    └───────────────────────────────────────────────────┘            │
+//!      ^                                                                                           │
+//!      └────────────────── answered <── the other instances told <── the mirror told <─────────────┘
+//! ```
 //!
-//! The order is what keeps a ticket from being sold twice by a crash: commit, then tell the other
-//! instances, then (in the caller) release the locks.
+//! Nothing waits for a batch to fill: a change that comes alone is committed alone, and while one
+//! batch is on its way the next gathers behind it. A change that is refused writes nothing and so
+//! harms no other; where the database refuses a whole batch, its halves are tried by themselves.
+//!
+//! The order is what keeps a ticket from being sold twice by a crash: commit, then tell, then
+//! answer, and with the answer go the locks that the change has brought along.
 
-use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::batch::{Claimed, Failure, Needs, Seen, Writes};
+use super::store;
 use crate::coordination::SeatChange;
 use crate::db;
 use crate::state::App;
-use crate::telemetry::{COMMIT_DURATION, OkOrLog, VERSION_CONFLICTS};
+use crate::telemetry::{COMMIT_BATCH, COMMIT_DURATION, OkOrLog};
 
 /// A change of tickets and reservations that is made whole or not at all.
-pub trait Change: Sync {
+pub trait Change: Send + Sync + 'static {
     /// Its name, as a metric label.
     const OPERATION: &'static str;
     /// What it answers once it is durable.
-    type Done: Send;
+    type Done: Send + Sync;
     /// Why it was not made.
-    type Refused: Refusal;
+    type Refused: From<Failure> + Send + Sync;
 
-    /// Makes the change in a transaction. It may be called again where the database gave the
-    /// transaction up for another's sake.
-    fn apply(
-        &self,
-        work: &mut Work,
-    ) -> impl Future<Output = Result<Self::Done, Self::Refused>> + Send;
+    /// What it must see.
+    fn needs(&self) -> Needs;
+
+    /// Decides on what was seen. It may be asked again, where the transaction has to be repeated.
+    fn decide(&self, seen: &Seen) -> Result<(Self::Done, Writes), Self::Refused>;
 }
 
-/// Why a change was not made, as far as committing it is concerned.
-pub trait Refusal: From<DbErr> + Send {
-    /// The database's error, if it was one.
-    fn database_error(&self) -> Option<&DbErr>;
-    /// Whether a version was another than the one seen.
-    fn is_version_conflict(&self) -> bool;
+/// The way to the committer of this instance; cheap to clone.
+#[derive(Clone)]
+pub struct Committer {
+    queue: mpsc::Sender<Box<dyn Queued>>,
 }
 
-/// A transaction at work.
-pub struct Work {
-    /// The transaction.
-    pub tx: DatabaseTransaction,
-    /// The database's time when it began.
-    pub now: DateTime<Utc>,
-    /// What to tell the other instances once it is committed.
-    pub changes: Vec<SeatChange>,
-}
-
-/// Makes a change durable, then tells the other instances.
-///
-/// Call it from detached work only (see [`App::detached`]).
-pub async fn commit<C: Change>(app: &App, change: &C) -> Result<C::Done, C::Refused> {
-    let started = Instant::now();
-    let mut attempt = 1;
-    let outcome = loop {
-        // On the heap: the queries of a transaction make a large future, and this one is carried
-        // through every layer above.
-        match Box::pin(run(app, change)).await {
-            Err(refused) if attempt < MAX_ATTEMPTS && gave_way(&refused) => attempt += 1,
-            outcome => break outcome,
+impl Committer {
+    /// Starts the committer. It ends when nobody can ask it for anything any more.
+    pub fn start(app: &App) -> Self {
+        let (queue, waiting) = mpsc::channel(app.config.commit_queue());
+        let waiting = Arc::new(Mutex::new(waiting));
+        // Two batches on PostgreSQL: one is worked out while the other waits for the disk.
+        let batches = if app.db.is_postgres() { 2 } else { 1 };
+        for _ in 0..batches {
+            tokio::spawn(commit_batches(app.clone(), Arc::clone(&waiting)));
         }
-    };
-    metrics::histogram!(COMMIT_DURATION, "operation" => C::OPERATION).record(started.elapsed());
-    if outcome.as_ref().is_err_and(Refusal::is_version_conflict) {
-        metrics::counter!(VERSION_CONFLICTS, "operation" => C::OPERATION).increment(1);
+        Self { queue }
     }
-    outcome
+
+    /// A committer that commits nothing, for what needs none: the OpenAPI document.
+    pub fn idle() -> Self {
+        let (queue, _) = mpsc::channel(1);
+        Self { queue }
+    }
+
+    /// Makes a change durable.
+    ///
+    /// Dropping the future is harmless: a change that is in the queue is made, whoever waits for it.
+    pub async fn commit<C: Change>(&self, change: C) -> Result<C::Done, C::Refused> {
+        let (reply, outcome) = oneshot::channel();
+        let entry = Entry {
+            change,
+            queued_at: Instant::now(),
+            outcome: None,
+            reply,
+        };
+        if self.queue.try_send(Box::new(entry)).is_err() {
+            return Err(Failure::QueueFull.into());
+        }
+        outcome
+            .await
+            .unwrap_or_else(|_| Err(Failure::Interrupted.into()))
+    }
 }
+
+/// Most changes of a batch.
+const BATCH: usize = 512;
 
 /// How often a transaction is run that the database gives up for another's sake.
 const MAX_ATTEMPTS: u32 = 4;
 
-fn gave_way(refused: &impl Refusal) -> bool {
-    refused.database_error().is_some_and(db::is_retryable)
+/// Takes what waits and commits it, until nothing can come any more.
+async fn commit_batches(app: App, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Queued>>>>) {
+    let mut waiting = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            if queue.lock().await.recv_many(&mut waiting, BATCH).await == 0 {
+                return;
+            }
+        } else if let Ok(mut queue) = queue.try_lock() {
+            // Not waiting: whoever has the queue may wait for long, and these have been put off.
+            while waiting.len() < BATCH
+                && let Ok(entry) = queue.try_recv()
+            {
+                waiting.push(entry);
+            }
+        }
+        let batch = take_apart(&mut waiting);
+        #[expect(clippy::cast_precision_loss, reason = "a batch has few changes")]
+        metrics::histogram!(COMMIT_BATCH).record(batch.len() as f64);
+        // Where it panics, those who wait are told so when the batch is dropped.
+        let done = AssertUnwindSafe(commit_batch(&app, batch)).catch_unwind();
+        if done.await.is_err() {
+            tracing::error!("a batch of changes was interrupted");
+        }
+    }
 }
 
-async fn run<C: Change>(app: &App, change: &C) -> Result<C::Done, C::Refused> {
-    let tx = app.db.begin().await?;
-    let now = db::read_time(&tx).await?;
-    let mut work = Work {
-        tx,
-        now,
-        changes: Vec::new(),
-    };
-    match change.apply(&mut work).await {
-        Ok(done) => {
-            work.tx.commit().await?;
-            app.coordinator.publish(work.changes);
-            Ok(done)
+/// Takes those changes that do not overlap, and leaves the others for the next batch.
+fn take_apart(waiting: &mut Vec<Box<dyn Queued>>) -> Vec<Box<dyn Queued>> {
+    let mut claimed = Claimed::default();
+    waiting
+        .extract_if(.., |entry| claimed.add(&entry.needs()))
+        .collect()
+}
+
+/// Commits a batch and answers each of its changes.
+///
+/// On the heap: it calls itself for the halves of a batch that the database refuses.
+fn commit_batch(app: &App, mut batch: Vec<Box<dyn Queued>>) -> BoxFuture<'_, ()> {
+    async move {
+        let mut attempt = 1;
+        let failure = loop {
+            match try_commit(app, &mut batch).await {
+                Ok(changes) => {
+                    app.mirror.learn(&changes);
+                    app.coordinator.publish(changes);
+                    break None;
+                }
+                Err(err) if attempt < MAX_ATTEMPTS && err.may_pass() => attempt += 1,
+                Err(err) => break Some(err.into()),
+            }
+        };
+        match failure {
+            Some(err) if batch.len() > 1 && !db::is_unavailable(&err) => {
+                tracing::warn!(error = %err, changes = batch.len(), "a batch was refused; trying its halves");
+                let half = batch.split_off(batch.len() / 2);
+                commit_batch(app, batch).await;
+                commit_batch(app, half).await;
+                return;
+            }
+            Some(err) => batch.iter_mut().for_each(|entry| entry.fail(err.clone())),
+            None => {}
         }
-        Err(refused) => {
-            work.tx.rollback().await.ok_or_log("rolling back");
-            Err(refused)
+        for entry in batch {
+            entry.answer();
+        }
+    }
+    .boxed()
+}
+
+/// Runs the transaction of a batch; gives what it changed once that is durable.
+async fn try_commit(
+    app: &App,
+    batch: &mut [Box<dyn Queued>],
+) -> Result<Vec<SeatChange>, BatchError> {
+    let mut claimed = Claimed::default();
+    for entry in batch.iter() {
+        claimed.add(&entry.needs());
+    }
+    let tx = app.db.begin().await?;
+    let written = async {
+        let seen = store::read(&tx, claimed).await?;
+        let mut writes = Writes::default();
+        for entry in batch.iter_mut() {
+            writes.extend(entry.decide(&seen));
+        }
+        let changes = writes.moves.iter().map(store::seat_change).collect();
+        if !writes.is_empty() && !store::write(&tx, writes).await? {
+            return Err(BatchError::Outrun);
+        }
+        Ok(changes)
+    };
+    match written.await {
+        Ok(changes) => {
+            tx.commit().await?;
+            Ok(changes)
+        }
+        Err(err) => {
+            tx.rollback().await.ok_or_log("rolling back");
+            Err(err)
+        }
+    }
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug, thiserror::Error)]
+enum BatchError {
+    /// Something is not as it was read, if only the time.
+    #[error("what was read has moved on")]
+    Outrun,
+    #[error(transparent)]
+    Db(#[from] DbErr),
+}
+
+impl BatchError {
+    /// Whether the same transaction may simply be run again.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Outrun => true,
+            Self::Db(err) => db::is_retryable(err),
+        }
+    }
+}
+
+impl From<BatchError> for DbErr {
+    fn from(err: BatchError) -> Self {
+        match err {
+            BatchError::Db(err) => err,
+            err @ BatchError::Outrun => Self::Custom(err.to_string()),
+        }
+    }
+}
+
+/// A change in the queue, whatever it is.
+trait Queued: Send + Sync {
+    fn needs(&self) -> Needs;
+    /// Gives what is to be written: nothing where the change is refused.
+    fn decide(&mut self, seen: &Seen) -> Writes;
+    /// It was not made durable.
+    fn fail(&mut self, err: DbErr);
+    /// Tells who waits for it, and drops what the change has brought along.
+    fn answer(self: Box<Self>);
+}
+
+struct Entry<C: Change> {
+    change: C,
+    queued_at: Instant,
+    outcome: Option<Result<C::Done, C::Refused>>,
+    reply: oneshot::Sender<Result<C::Done, C::Refused>>,
+}
+
+impl<C: Change> Queued for Entry<C> {
+    fn needs(&self) -> Needs {
+        self.change.needs()
+    }
+
+    fn decide(&mut self, seen: &Seen) -> Writes {
+        let (outcome, writes) = match self.change.decide(seen) {
+            Ok((done, writes)) => (Ok(done), writes),
+            Err(refused) => (Err(refused), Writes::default()),
+        };
+        self.outcome = Some(outcome);
+        writes
+    }
+
+    fn fail(&mut self, err: DbErr) {
+        self.outcome = Some(Err(Failure::from(err).into()));
+    }
+
+    fn answer(self: Box<Self>) {
+        metrics::histogram!(COMMIT_DURATION, "operation" => C::OPERATION)
+            .record(self.queued_at.elapsed());
+        if let Some(outcome) = self.outcome {
+            // Whoever asked may be gone.
+            let _ = self.reply.send(outcome);
         }
     }
 }

@@ -15,13 +15,15 @@
 use sea_orm::DbErr;
 use std::time::Duration;
 
-use super::change::{ChangeError, change_whole_hold, running_hold};
-use super::commit::{Change, Work, commit};
+use super::BoxOffice;
+use super::batch::{Needs, Seen, Writes};
+use super::change::{self, ChangeError, end_hold, running_hold};
+use super::commit::Change;
 use super::payment::{self, Charge, Charged};
-use super::store::{self, HoldChange};
+use super::store;
 use super::views::Reservation;
-use crate::db;
 use crate::entity::ledger::Cause;
+use crate::entity::payment::PaymentStatus;
 use crate::entity::reservation::ReservationStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::idempotency::Key;
@@ -32,7 +34,7 @@ use crate::telemetry::count_payment;
 
 /// Pays for a hold and confirms it.
 pub async fn confirm_reservation(
-    app: &App,
+    office: &BoxOffice,
     owner: UserId,
     id: ReservationId,
     token: &str,
@@ -42,36 +44,37 @@ pub async fn confirm_reservation(
         payment: PaymentId::random(),
         owner,
         reservation: id,
-        token,
+        token: token.to_owned(),
+        key: key.cloned(),
     };
-    let charge = commit(app, &intent).await?;
-    match payment::charge(&charge, app.config.payment_timeout()).await {
+    let charge = office.committer.commit(intent).await?;
+    match payment::charge(&charge, office.config.payment_timeout()).await {
         Charged::Succeeded => {
             let settlement = Settlement {
                 owner,
                 reservation: id,
-                charge: &charge,
-                key,
+                charge: charge.clone(),
+                key: key.cloned(),
             };
-            match commit(app, &settlement).await {
+            match office.committer.commit(settlement).await {
                 Ok(confirmed) => {
                     count_payment("succeeded");
                     Ok(confirmed)
                 }
                 Err(reason) => {
-                    give_back(app, charge.id).await?;
+                    give_back(office, charge.id).await?;
                     count_payment("refunded");
                     Err(reason)
                 }
             }
         }
         Charged::Declined(reason) => {
-            store::mark_declined(app, charge.id, reason).await?;
+            store::mark_declined(office, charge.id, reason).await?;
             count_payment("declined");
             Err(ChangeError::Declined(reason))
         }
         Charged::TimedOut => {
-            give_back(app, charge.id).await?;
+            give_back(office, charge.id).await?;
             count_payment("timed_out");
             Err(ChangeError::PaymentTimedOut)
         }
@@ -104,67 +107,76 @@ async fn give_back(app: &App, id: PaymentId) -> Result<(), DbErr> {
 }
 
 /// Writes down that the provider is about to be asked.
-struct Intent<'a> {
+struct Intent {
     payment: PaymentId,
     owner: UserId,
     reservation: ReservationId,
-    token: &'a str,
+    token: String,
+    /// Not kept with it, but it must be new: nobody is charged twice for one request.
+    key: Option<Key>,
 }
 
-impl Change for Intent<'_> {
+impl Change for Intent {
     const OPERATION: &'static str = "pay";
     type Done = Charge;
     type Refused = ChangeError;
 
-    async fn apply(&self, work: &mut Work) -> Result<Charge, ChangeError> {
-        let hold = running_hold(work, self.owner, self.reservation).await?;
+    fn needs(&self) -> Needs {
+        change::needs(self.reservation, self.key.as_ref())
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<(Charge, Writes), ChangeError> {
+        seen.check_key(self.key.as_ref())?;
+        let hold = running_hold(seen, self.owner, self.reservation)?;
+        if hold.payment.is_some() {
+            return Err(ChangeError::PaymentInProgress);
+        }
         let charge = Charge {
             id: self.payment,
-            amount: Money::new(hold.total_amount, hold.currency),
-            token: self.token.to_owned(),
+            amount: Money::new(
+                hold.reservation.total_amount,
+                hold.reservation.currency.as_str(),
+            ),
+            token: self.token.clone(),
         };
-        store::insert_intent(&work.tx, work.now, self.reservation, &charge)
-            .await
-            .map_err(|err| {
-                if db::is_duplicate(&err) {
-                    ChangeError::PaymentInProgress
-                } else {
-                    err.into()
-                }
-            })?;
-        Ok(charge)
+        let writes = Writes {
+            payments: vec![charge.intent(self.reservation, hold.now)],
+            ..Writes::default()
+        };
+        Ok((charge, writes))
     }
 }
 
 /// Sells the tickets of a hold for money that was taken.
-struct Settlement<'a> {
+struct Settlement {
     owner: UserId,
     reservation: ReservationId,
-    charge: &'a Charge,
-    key: Option<&'a Key>,
+    charge: Charge,
+    key: Option<Key>,
 }
 
-impl Change for Settlement<'_> {
+impl Change for Settlement {
     const OPERATION: &'static str = "confirm";
     type Done = Reservation;
     type Refused = ChangeError;
 
-    async fn apply(&self, work: &mut Work) -> Result<Reservation, ChangeError> {
-        let hold = running_hold(work, self.owner, self.reservation).await?;
-        let was_paid_in_full = hold.total_amount == self.charge.amount.amount;
-        if !was_paid_in_full || !store::mark_succeeded(&work.tx, self.charge.id).await? {
+    fn needs(&self) -> Needs {
+        change::needs(self.reservation, self.key.as_ref())
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), ChangeError> {
+        seen.check_key(self.key.as_ref())?;
+        let hold = running_hold(seen, self.owner, self.reservation)?;
+        let was_paid_in_full = hold.reservation.total_amount == self.charge.amount.amount;
+        // It may have been given back meanwhile.
+        let is_pending = hold.payment == Some((self.charge.id, PaymentStatus::Pending));
+        if !was_paid_in_full || !is_pending {
             return Err(ChangeError::Outrun);
         }
-        let change = HoldChange {
-            status: ReservationStatus::Confirmed,
-            ended_at: Some(work.now),
-            ..HoldChange::none(&hold)
-        };
         let sold = (TicketStatus::Sold, Cause::Confirm);
-        let confirmed = change_whole_hold(work, hold, change, sold).await?;
-        if let Some(key) = self.key {
-            key.remember(&work.tx, work.now, &confirmed).await?;
-        }
-        Ok(confirmed)
+        let (confirmed, mut writes) = end_hold(hold, ReservationStatus::Confirmed, sold);
+        writes.paid.push(self.charge.id);
+        writes.keep(self.key.as_ref(), hold.now, &confirmed)?;
+        Ok((confirmed, writes))
     }
 }

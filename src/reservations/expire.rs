@@ -3,35 +3,47 @@
 //! None of them is special. On PostgreSQL they skip what another is ending (`SKIP LOCKED`); and
 //! if two met all the same, the second would find the hold no longer held.
 
+use futures_util::future::join_all;
 use sea_orm::DbErr;
 
-use super::change::{ChangeError, move_tickets};
-use super::commit::{Change, Work, commit};
+use super::BoxOffice;
+use super::batch::{Needs, Seen, Writes};
+use super::change::{ChangeError, end_hold};
+use super::commit::Change;
 use super::store;
 use crate::entity::ledger::Cause;
+use crate::entity::reservation::ReservationStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::ids::ReservationId;
 use crate::state::App;
 use crate::telemetry::{EXPIRY_LAG, HOLDS_ACTIVE, HOLDS_EXPIRED, count_outcome};
 
 /// Ends holds whose time is up, until none is left. Returns how many.
-pub async fn expire_due_holds(app: &App) -> Result<usize, ChangeError> {
+pub async fn expire_due_holds(office: &BoxOffice) -> Result<usize, ChangeError> {
     let mut total = 0;
-    // Asked several times a second, and mostly for nothing, so without a transaction.
-    while store::has_due_holds(&app.db).await? {
-        let lags = commit(app, &Expiry).await?;
-        for lag in &lags {
-            metrics::histogram!(EXPIRY_LAG).record(*lag);
-            count_outcome("expire", "ok");
+    loop {
+        let due = store::due_holds(&office.db, HOLDS_AT_ONCE).await?;
+        if due.is_empty() {
+            return Ok(total);
         }
-        metrics::counter!(HOLDS_EXPIRED).increment(lags.len() as u64);
-        total += lags.len();
-        if lags.is_empty() {
-            // Another instance is ending them.
-            break;
+        let expiries = due
+            .into_iter()
+            .map(|id| office.committer.commit(Expiry { id }));
+        let mut ended = 0;
+        for outcome in join_all(expiries).await {
+            // Another instance may have ended it.
+            let Some(lag_secs) = outcome? else { continue };
+            metrics::histogram!(EXPIRY_LAG).record(lag_secs);
+            count_outcome("expire", "ok");
+            ended += 1;
+        }
+        metrics::counter!(HOLDS_EXPIRED).increment(ended);
+        total += usize::try_from(ended).unwrap_or(usize::MAX);
+        if ended == 0 {
+            // Others are at what is left.
+            return Ok(total);
         }
     }
-    Ok(total)
 }
 
 /// Records how many holds are running.
@@ -45,37 +57,34 @@ pub async fn sample_active_holds(app: &App) -> Result<(), DbErr> {
     Ok(())
 }
 
-const HOLDS_AT_ONCE: u64 = 100;
+const HOLDS_AT_ONCE: u64 = 200;
 
-/// Ends some holds; gives how late each was ended, in seconds.
-struct Expiry;
+/// Ends a hold; gives how late it was ended, in seconds, where it was this instance that did.
+struct Expiry {
+    id: ReservationId,
+}
 
 impl Change for Expiry {
     const OPERATION: &'static str = "expire";
-    type Done = Vec<f64>;
+    type Done = Option<f64>;
     type Refused = ChangeError;
 
-    async fn apply(&self, work: &mut Work) -> Result<Vec<f64>, ChangeError> {
-        let due = store::due_holds(&work.tx, HOLDS_AT_ONCE).await?;
-        if due.is_empty() {
-            return Ok(Vec::new());
+    fn needs(&self) -> Needs {
+        Needs {
+            due: vec![self.id],
+            ..Needs::default()
         }
-        let ids: Vec<_> = due.iter().map(|hold| ReservationId(hold.id)).collect();
-        let tickets = store::tickets_of(&work.tx, &due).await?;
-        if store::mark_expired(&work.tx, work.now, &ids).await? != due.len() as u64 {
-            return Err(ChangeError::Outrun);
-        }
-        for hold in &due {
-            let of_hold: Vec<_> = tickets
-                .iter()
-                .filter(|(id, _)| id.0 == hold.id)
-                .map(|(_, ticket)| ticket.clone())
-                .collect();
-            move_tickets(work, hold, &of_hold, TicketStatus::Available, Cause::Expire).await?;
-        }
-        let lag = |hold: &crate::entity::reservation::Model| {
-            (work.now - hold.expires_at).as_seconds_f64()
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<(Option<f64>, Writes), ChangeError> {
+        let due = seen.reservations.get(&self.id);
+        let due = due.filter(|hold| hold.reservation.status == ReservationStatus::Held);
+        let Some(hold) = due.filter(|hold| hold.reservation.expires_at <= hold.now) else {
+            return Ok((None, Writes::default()));
         };
-        Ok(due.iter().map(lag).collect())
+        let available = (TicketStatus::Available, Cause::Expire);
+        let (_, writes) = end_hold(hold, ReservationStatus::Expired, available);
+        let lag = hold.now - hold.reservation.expires_at;
+        Ok((Some(lag.as_seconds_f64()), writes))
     }
 }

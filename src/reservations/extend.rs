@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use super::change::{ChangeError, change_hold, running_hold, tickets_of};
-use super::commit::{Change, Work, commit};
-use super::store::HoldChange;
+use super::BoxOffice;
+use super::batch::{Needs, Seen, Writes};
+use super::change::{self, ChangeError, running_hold};
+use super::commit::Change;
 use super::views::Reservation;
+use crate::entity::reservation;
 use crate::idempotency::Key;
 use crate::ids::{ReservationId, UserId};
-use crate::state::App;
 
 /// Gives a hold its full time from now on, but never past its maximum. At the maximum it stays
 /// as it is.
 pub async fn extend_hold(
-    app: &App,
+    office: &BoxOffice,
     owner: UserId,
     id: ReservationId,
     key: Option<&Key>,
@@ -21,44 +22,47 @@ pub async fn extend_hold(
     let extension = Extension {
         owner,
         id,
-        ttl: app.config.hold_ttl(),
-        max: app.config.hold_max(),
-        key,
+        ttl: office.config.hold_ttl(),
+        max: office.config.hold_max(),
+        key: key.cloned(),
     };
-    commit(app, &extension).await
+    office.committer.commit(extension).await
 }
 
-struct Extension<'a> {
+struct Extension {
     owner: UserId,
     id: ReservationId,
     ttl: Duration,
     max: Duration,
-    key: Option<&'a Key>,
+    key: Option<Key>,
 }
 
-impl Change for Extension<'_> {
+impl Change for Extension {
     const OPERATION: &'static str = "extend";
     type Done = Reservation;
     type Refused = ChangeError;
 
-    async fn apply(&self, work: &mut Work) -> Result<Reservation, ChangeError> {
-        let hold = running_hold(work, self.owner, self.id).await?;
-        let tickets = tickets_of(work, &hold).await?;
-        let longest = hold.created_at + self.max;
-        let expires_at = (work.now + self.ttl).min(longest);
-        let hold = if expires_at > hold.expires_at {
-            let change = HoldChange {
+    fn needs(&self) -> Needs {
+        change::needs(self.id, self.key.as_ref())
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), ChangeError> {
+        seen.check_key(self.key.as_ref())?;
+        let hold = running_hold(seen, self.owner, self.id)?;
+        let longest = hold.reservation.created_at + self.max;
+        let expires_at = (hold.now + self.ttl).min(longest);
+        let mut reservation = hold.reservation.clone();
+        let mut writes = Writes::default();
+        if expires_at > reservation.expires_at {
+            reservation = reservation::Model {
                 expires_at,
-                ..HoldChange::none(&hold)
+                version: reservation.version + 1,
+                ..reservation
             };
-            change_hold(work, hold, change).await?
-        } else {
-            hold
-        };
-        let extended = Reservation::new(hold, tickets);
-        if let Some(key) = self.key {
-            key.remember(&work.tx, work.now, &extended).await?;
+            writes.changed.push(reservation.clone());
         }
-        Ok(extended)
+        let extended = Reservation::new(reservation, hold.tickets.clone());
+        writes.keep(self.key.as_ref(), hold.now, &extended)?;
+        Ok((extended, writes))
     }
 }

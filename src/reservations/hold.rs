@@ -4,38 +4,42 @@
 //!        ┌──────────── contended, within the wait ───────────┐
 //!        v                                                   │
 //!     propose ── refused: taken, sold out, not on sale ──>   │
-//!        │ candidates at versions                            │
+//!        │ tickets that were free a moment ago               │
 //!        v                                                   │
 //!      lock ─────────────────────────────────────────────────┤
 //!        │ a claim on every ticket                           │
 //!        v                                                   │
-//!     commit ── a version has moved on ──────────────────────┘
+//!     commit ── somebody was quicker, and any places do ─────┘
 //!        │ durable
 //!        v
 //!     release the locks, off the reply path
 //! ```
 //!
-//! The proposal reads the database; it is the place of the mirror. Whatever it saw may be stale by
-//! the time of the commit, which is why the commit compares versions.
+//! The commit looks at the tickets again, under row locks, and decides: whatever the mirror saw and
+//! whoever held the locks, a ticket that is not available is not held.
 
 use chrono::{DateTime, Utc};
-use rand::RngExt;
 use sea_orm::DbErr;
 use std::time::{Duration, Instant};
 
-use super::commit::{Change, Refusal, Work, commit};
-use super::store::{self, Candidate, MoveError, Sale, Seen, Step};
+use super::BoxOffice;
+use super::batch::{Failure, Move, Needs, Seen, SeenTicket, Writes};
+use super::commit::Change;
+use super::near_miss::{self, Block};
+use super::patience::Patience;
+use super::propose::{Proposal, Proposed, Together, not_on_sale, propose};
+use super::store::{Conflict, HeldTicket};
 use super::views::Reservation;
 use crate::config::WithoutLocks;
-use crate::coordination::{Claim, ClaimError};
-use crate::entity::event::EventStatus;
+use crate::coordination::{Claim, ClaimError, SeatChange};
 use crate::entity::ledger::Cause;
 use crate::entity::reservation::{self, ReservationStatus};
 use crate::entity::ticket::TicketStatus;
 use crate::idempotency::Key;
 use crate::ids::{EventId, ReservationId, TicketId, UserId, ZoneId};
+use crate::mirror::seat_status;
 use crate::state::App;
-use crate::telemetry::{LOCK_BYPASSED, LOCK_WAIT};
+use crate::telemetry::{LOCK_BYPASSED, VERSION_CONFLICTS};
 
 /// What a buyer wants.
 #[derive(Debug, Clone)]
@@ -47,11 +51,12 @@ pub enum Wanted {
         /// Without duplicates.
         tickets: Vec<TicketId>,
     },
-    /// Any places of a zone.
+    /// Places of a zone.
     Places {
         event: EventId,
         zone: ZoneId,
         quantity: usize,
+        together: Together,
     },
 }
 
@@ -70,170 +75,123 @@ pub enum HoldError {
         sales_open_at: Option<DateTime<Utc>>,
     },
     /// Somebody has some of them.
-    #[error("{} of the tickets are taken", .0.len())]
-    Taken(Vec<Candidate>),
+    #[error("{} of the tickets are taken", .conflicts.len())]
+    Taken {
+        conflicts: Vec<Conflict>,
+        alternatives: Vec<Block>,
+    },
     /// The zone has fewer places left than wanted.
     #[error("the zone has {available} places left")]
     SoldOut { zone: ZoneId, available: u64 },
+    /// The zone has enough places left, but not side by side.
+    #[error("no more than {largest} of the {available} places left are side by side")]
+    NotAdjacent {
+        zone: ZoneId,
+        available: u64,
+        largest: u64,
+        alternatives: Vec<Block>,
+    },
+    /// The buyer would have more tickets of the event than one customer may.
+    #[error("{already} tickets and the wanted ones are more than {limit}")]
+    LimitExceeded { limit: u32, already: u32 },
     /// Other attempts are working on the tickets.
     #[error("other attempts are working on the tickets")]
     Contended { retry_after: Duration },
     /// The locks are gone and the settings say to refuse.
     #[error("no quorum of lock nodes answers")]
     WithoutLocks,
-    /// A ticket moved on between the proposal and the commit.
-    #[error("a ticket has moved on")]
-    Outrun,
-    /// The database failed.
+    /// Somebody was quicker.
+    #[error("{} of the tickets have moved on", .0.len())]
+    Outrun(Vec<Conflict>),
+    /// The event is not what the proposal took it for.
+    #[error("the event has changed")]
+    EventChanged,
+    /// It was not committed.
     #[error(transparent)]
-    Db(#[from] DbErr),
+    NotCommitted(#[from] Failure),
 }
 
 /// Holds what the buyer wants, all or nothing.
 pub async fn hold_tickets(
-    app: &App,
+    office: &BoxOffice,
     buyer: UserId,
     wanted: &Wanted,
     key: Option<&Key>,
 ) -> Result<Reservation, HoldError> {
-    let mut patience = Patience::new(app, wanted);
+    let mut patience = match wanted {
+        Wanted::Tickets { .. } => Patience::for_certain_tickets(&office.config),
+        Wanted::Places { .. } => Patience::for_any_places(&office.config),
+    };
     loop {
-        let (sale, candidates) = propose(app, wanted).await?;
-        let Some(claim) = lock(app, &candidates, &mut patience).await? else {
+        let Some(proposal) = propose(office, wanted).await? else {
             patience.wait().await?;
             continue;
         };
+        let Some(permit) = lock(office, &proposal, &mut patience).await? else {
+            drop(proposal);
+            patience.wait().await?;
+            continue;
+        };
+        let event = proposal.event;
         let hold = Hold {
             id: ReservationId::random(),
             buyer,
-            sale,
-            candidates,
-            ttl: app.config.hold_ttl(),
-            key,
+            proposal,
+            ttl: office.config.hold_ttl(),
+            key: key.cloned(),
+            _permit: permit,
         };
-        let outcome = commit(app, &hold).await;
-        claim.release();
-        match outcome {
-            Err(HoldError::Outrun) => patience.wait().await?,
+        match office.committer.commit(hold).await {
+            Err(HoldError::Outrun(conflicts)) => {
+                metrics::counter!(VERSION_CONFLICTS, "operation" => Hold::OPERATION).increment(1);
+                learn(office, event, &conflicts);
+                if let Wanted::Tickets { tickets, .. } = wanted {
+                    let mirrored = office.mirror.peek(event);
+                    let near = mirrored.map(|mirrored| near_miss::near(&mirrored, tickets));
+                    return Err(HoldError::Taken {
+                        conflicts,
+                        alternatives: near.unwrap_or_default(),
+                    });
+                }
+            }
+            Err(HoldError::EventChanged) => office.mirror.forget(event),
+            Err(HoldError::NotOnSale { .. }) => return Err(not_on_sale(office, event).await?),
             outcome => return outcome,
         }
+        patience.wait().await?;
     }
 }
 
-/// Finds tickets that can be held, at the versions at which they are available, or refuses.
-async fn propose(app: &App, wanted: &Wanted) -> Result<(Sale, Vec<Candidate>), HoldError> {
-    match wanted {
-        Wanted::Tickets { event, tickets } => propose_named(app, *event, tickets).await,
-        Wanted::Places {
-            event,
-            zone,
-            quantity,
-        } => propose_places(app, *event, *zone, *quantity).await,
-    }
-}
-
-async fn propose_named(
-    app: &App,
-    event: Option<EventId>,
-    tickets: &[TicketId],
-) -> Result<(Sale, Vec<Candidate>), HoldError> {
-    let candidates = store::named_tickets(&app.db, tickets).await?;
-    let event = match (event, candidates.first()) {
-        (Some(event), _) => event,
-        (None, Some(first)) => EventId(first.event_id),
-        (None, None) => return Err(HoldError::NoSuch("ticket")),
-    };
-    if candidates.len() < tickets.len() {
-        return Err(HoldError::NoSuch("ticket"));
-    }
-    if candidates.iter().any(|ticket| ticket.event_id != event.0) {
-        return Err(HoldError::MixedEvents);
-    }
-    let taken: Vec<_> = candidates
+/// Tells the mirror what the database said.
+fn learn(app: &App, event: EventId, conflicts: &[Conflict]) {
+    let changes: Vec<_> = conflicts
         .iter()
-        .filter(|ticket| ticket.status != TicketStatus::Available)
-        .cloned()
-        .collect();
-    // Before the sale is looked at: in a crowd nearly everybody is answered here, with one read.
-    if !taken.is_empty() {
-        return Err(HoldError::Taken(taken));
-    }
-    Ok((open_sale(app, event).await?, candidates))
-}
-
-/// Picks places from a random spot on, so that many buyers at once rarely pick the same ones.
-async fn propose_places(
-    app: &App,
-    event: EventId,
-    zone: ZoneId,
-    quantity: usize,
-) -> Result<(Sale, Vec<Candidate>), HoldError> {
-    let sale = open_sale(app, event).await?;
-    let Some((first, last)) = store::available_span(&app.db, zone).await? else {
-        return Err(sold_out(app, event, zone).await?);
-    };
-    let spot = rand::rng().random_range(first..=last);
-    let mut places = store::available_tickets(&app.db, zone, spot..=last, quantity).await?;
-    if places.len() < quantity {
-        let missing = quantity - places.len();
-        places.extend(store::available_tickets(&app.db, zone, first..=spot - 1, missing).await?);
-        places.sort_by_key(|place| place.id);
-    }
-    match places.first() {
-        Some(place) if place.event_id != event.0 => Err(HoldError::NoSuch("zone")),
-        Some(_) if places.len() == quantity => Ok((sale, places)),
-        _ => Err(sold_out(app, event, zone).await?),
-    }
-}
-
-async fn sold_out(app: &App, event: EventId, zone: ZoneId) -> Result<HoldError, DbErr> {
-    if !store::has_zone(&app.db, event, zone).await? {
-        return Ok(HoldError::NoSuch("zone"));
-    }
-    let available = store::count_available(&app.db, zone).await?;
-    Ok(HoldError::SoldOut { zone, available })
-}
-
-async fn open_sale(app: &App, event: EventId) -> Result<Sale, HoldError> {
-    let sale = store::sale(&app.db, event)
-        .await?
-        .ok_or(HoldError::NoSuch("event"))?;
-    let closes_at = sale.sales_close_at.unwrap_or(sale.starts_at);
-    let opens_later = sale.sales_open_at.filter(|opens_at| sale.now < *opens_at);
-    if sale.status == EventStatus::Published && opens_later.is_none() && sale.now < closes_at {
-        Ok(sale)
-    } else {
-        Err(HoldError::NotOnSale {
-            sales_open_at: opens_later,
+        .map(|conflict| SeatChange {
+            ticket_id: conflict.ticket_id,
+            event_id: event.0,
+            version: conflict.version,
+            status: seat_status(conflict.status),
         })
-    }
+        .collect();
+    app.mirror.learn(&changes);
 }
 
 /// The locks of a hold, or the leave to go without.
 enum Permit {
-    Claimed(Claim),
+    Claimed(#[expect(dead_code, reason = "held for what happens when it is dropped")] Claim),
     Bypassed,
-}
-
-impl Permit {
-    fn release(self) {
-        match self {
-            Self::Claimed(claim) => claim.release(),
-            Self::Bypassed => {}
-        }
-    }
 }
 
 /// Locks every ticket; `None` where another attempt is working on one of them.
 async fn lock(
     app: &App,
-    candidates: &[Candidate],
+    proposal: &Proposal,
     patience: &mut Patience,
 ) -> Result<Option<Permit>, HoldError> {
     let started = Instant::now();
-    let ids: Vec<i64> = candidates.iter().map(|ticket| ticket.id).collect();
+    let ids: Vec<i64> = proposal.tickets.iter().map(|ticket| ticket.id.0).collect();
     let claimed = app.coordinator.claim(&ids).await;
-    patience.locking += started.elapsed();
+    patience.spent_on_locks(started.elapsed());
     match claimed {
         Ok(claim) if claim.is_live() => Ok(Some(Permit::Claimed(claim))),
         Ok(_) | Err(ClaimError::Contended) => Ok(None),
@@ -247,107 +205,136 @@ async fn lock(
     }
 }
 
-/// How long a hold goes on trying while others stand in its way.
-struct Patience {
-    /// Tries that are made even if each of them takes long.
-    tries_left: u32,
-    deadline: Instant,
-    pause: Duration,
-    /// Time spent on locks so far, for the metrics.
-    locking: Duration,
-}
-
-impl Patience {
-    /// Somebody who wants certain tickets soon hears whether they are gone. Somebody who wants any
-    /// places is not refused for as long as places are left and a few attempts take.
-    fn new(app: &App, wanted: &Wanted) -> Self {
-        let (tries_left, wait) = match wanted {
-            Wanted::Tickets { .. } => (1, app.config.lock_wait()),
-            Wanted::Places { .. } => (16, app.config.lock_ttl() / 2),
-        };
-        Self {
-            tries_left,
-            deadline: Instant::now() + wait,
-            pause: Duration::from_millis(4),
-            locking: Duration::ZERO,
-        }
-    }
-
-    /// Pauses for a random while, longer each time.
-    async fn wait(&mut self) -> Result<(), HoldError> {
-        let pause = self.pause.mul_f64(rand::rng().random_range(0.5..1.5));
-        if self.tries_left == 0 && Instant::now() + pause > self.deadline {
-            return Err(HoldError::Contended {
-                retry_after: self.pause.max(Duration::from_millis(10)),
-            });
-        }
-        self.tries_left = self.tries_left.saturating_sub(1);
-        tokio::time::sleep(pause).await;
-        self.locking += pause;
-        self.pause = (self.pause * 2).min(Duration::from_millis(64));
-        Ok(())
-    }
-}
-
-impl Drop for Patience {
-    fn drop(&mut self) {
-        metrics::histogram!(LOCK_WAIT).record(self.locking);
-    }
-}
-
-/// A hold about to be committed.
-struct Hold<'a> {
+/// A hold about to be committed. It brings its locks along, so that they are released with it.
+struct Hold {
     id: ReservationId,
     buyer: UserId,
-    sale: Sale,
-    candidates: Vec<Candidate>,
+    proposal: Proposal,
     ttl: Duration,
-    key: Option<&'a Key>,
+    key: Option<Key>,
+    _permit: Permit,
 }
 
-impl Change for Hold<'_> {
+impl Change for Hold {
     const OPERATION: &'static str = "hold";
     type Done = Reservation;
     type Refused = HoldError;
 
-    async fn apply(&self, work: &mut Work) -> Result<Reservation, HoldError> {
-        let reservation = store::insert_reservation(&work.tx, self.reservation(work.now)).await?;
-        let seen: Vec<_> = self
-            .candidates
-            .iter()
-            .map(|ticket| Seen {
-                ticket: TicketId(ticket.id),
-                version: ticket.version,
-            })
-            .collect();
-        let step = Step {
-            event: EventId(self.sale.event_id),
+    fn needs(&self) -> Needs {
+        let customers = self.proposal.is_limited.then_some(self.customer());
+        Needs {
+            tickets: self
+                .proposal
+                .tickets
+                .iter()
+                .map(|ticket| ticket.id)
+                .collect(),
+            customers: customers.into_iter().collect(),
+            ..Needs::default()
+        }
+        .with_key(self.key.as_ref())
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), HoldError> {
+        seen.check_key(self.key.as_ref())?;
+        let tickets = self.available_tickets(seen)?;
+        if !tickets.iter().all(|(_, seen)| seen.is_on_sale) {
+            return Err(HoldError::NotOnSale {
+                sales_open_at: None,
+            });
+        }
+        self.check_limit(seen, &tickets)?;
+        let reservation = self.reservation(&tickets);
+        let now = reservation.created_at;
+        let moves = tickets.iter().map(|(proposed, seen)| Move {
+            ticket: proposed.id,
+            event: self.proposal.event,
             reservation: self.id,
+            version: seen.version,
             from: TicketStatus::Available,
             to: TicketStatus::Held,
             cause: Cause::Hold,
+            price_amount: seen.price_amount,
+            at: now,
+        });
+        let mut writes = Writes {
+            moves: moves.collect(),
+            reservations: vec![reservation.clone()],
+            ..Writes::default()
         };
-        store::move_tickets(work, &seen, step).await?;
-        store::insert_reservation_tickets(&work.tx, self.id, &self.candidates).await?;
-        let held = self.candidates.iter().map(Candidate::held).collect();
-        let view = Reservation::new(reservation, held);
-        if let Some(key) = self.key {
-            key.remember(&work.tx, work.now, &view).await?;
-        }
-        Ok(view)
+        let held = tickets.iter().map(|(proposed, seen)| proposed.held(seen));
+        let view = Reservation::new(reservation, held.collect());
+        writes.keep(self.key.as_ref(), now, &view)?;
+        Ok((view, writes))
     }
 }
 
-impl Hold<'_> {
-    fn reservation(&self, now: DateTime<Utc>) -> reservation::Model {
+impl Hold {
+    /// The tickets as they are now, all of them available.
+    fn available_tickets<'a>(
+        &'a self,
+        seen: &'a Seen,
+    ) -> Result<Vec<(&'a Proposed, &'a SeenTicket)>, HoldError> {
+        let mut found = Vec::with_capacity(self.proposal.tickets.len());
+        for proposed in &self.proposal.tickets {
+            let ticket = seen.tickets.get(&proposed.id);
+            let ticket = ticket.ok_or(HoldError::NoSuch("ticket"))?;
+            if ticket.event != self.proposal.event || ticket.version < proposed.version {
+                // The database only ever goes on, so it is the mirror that is wrong.
+                return Err(HoldError::EventChanged);
+            }
+            found.push((proposed, ticket));
+        }
+        let is_taken =
+            |(_, seen): &&(&Proposed, &SeenTicket)| seen.status != TicketStatus::Available;
+        let taken: Vec<_> = found.iter().filter(is_taken).collect();
+        if taken.is_empty() {
+            return Ok(found);
+        }
+        if taken
+            .iter()
+            .any(|(proposed, seen)| proposed.version == seen.version)
+        {
+            return Err(HoldError::EventChanged);
+        }
+        let conflicts = taken.iter().map(|(proposed, seen)| proposed.conflict(seen));
+        Err(HoldError::Outrun(conflicts.collect()))
+    }
+
+    fn check_limit(
+        &self,
+        seen: &Seen,
+        tickets: &[(&Proposed, &SeenTicket)],
+    ) -> Result<(), HoldError> {
+        let limit = tickets.iter().find_map(|(_, seen)| seen.limit_per_customer);
+        let Some(limit) = limit else {
+            return Ok(());
+        };
+        // Counted only where the proposal knew of the limit.
+        let already = seen.customers.get(&self.customer());
+        let already = *already.ok_or(HoldError::EventChanged)?;
+        let wanted = u32::try_from(tickets.len()).unwrap_or(u32::MAX);
+        if already.saturating_add(wanted) > limit {
+            return Err(HoldError::LimitExceeded { limit, already });
+        }
+        Ok(())
+    }
+
+    fn customer(&self) -> (UserId, EventId) {
+        (self.buyer, self.proposal.event)
+    }
+
+    fn reservation(&self, tickets: &[(&Proposed, &SeenTicket)]) -> reservation::Model {
+        let now = tickets.iter().map(|(_, seen)| seen.now).max();
+        let now = now.unwrap_or_default();
         reservation::Model {
             id: self.id.0,
             user_id: self.buyer.0,
-            event_id: self.sale.event_id,
+            event_id: self.proposal.event.0,
             status: ReservationStatus::Held,
             expires_at: now + self.ttl,
-            total_amount: self.candidates.iter().map(|t| t.price_amount).sum(),
-            currency: self.sale.currency.clone(),
+            total_amount: tickets.iter().map(|(_, seen)| seen.price_amount).sum(),
+            currency: self.proposal.currency.clone(),
             created_at: now,
             ended_at: None,
             version: 1,
@@ -355,24 +342,33 @@ impl Hold<'_> {
     }
 }
 
-impl From<MoveError> for HoldError {
-    fn from(err: MoveError) -> Self {
-        match err {
-            MoveError::Outrun => Self::Outrun,
-            MoveError::Db(err) => Self::Db(err),
+impl Proposed {
+    /// The ticket once it is held: at its next version.
+    fn held(&self, seen: &SeenTicket) -> HeldTicket {
+        HeldTicket {
+            id: self.id.0,
+            zone_id: self.zone_id,
+            zone_name: self.zone_name.clone(),
+            row_number: self.row_number,
+            seat_number: self.seat_number,
+            price_amount: seen.price_amount,
+            version: seen.version + 1,
+        }
+    }
+
+    fn conflict(&self, seen: &SeenTicket) -> Conflict {
+        Conflict {
+            ticket_id: self.id.0,
+            row_number: self.row_number,
+            seat_number: self.seat_number,
+            status: seen.status,
+            version: seen.version,
         }
     }
 }
 
-impl Refusal for HoldError {
-    fn database_error(&self) -> Option<&DbErr> {
-        match self {
-            Self::Db(err) => Some(err),
-            _ => None,
-        }
-    }
-
-    fn is_version_conflict(&self) -> bool {
-        matches!(self, Self::Outrun)
+impl From<DbErr> for HoldError {
+    fn from(err: DbErr) -> Self {
+        Self::NotCommitted(Failure::Db(err))
     }
 }

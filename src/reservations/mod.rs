@@ -15,14 +15,18 @@
 //! reads top to bottom in [`api`], [`hold`], [`commit`] and [`store`].
 
 pub mod api;
+mod batch;
 mod change;
 mod commit;
 mod confirm;
 mod expire;
 mod extend;
 mod hold;
+mod near_miss;
+mod patience;
 mod payment;
 mod problems;
+mod propose;
 mod release;
 mod requests;
 mod store;
@@ -31,3 +35,41 @@ mod views;
 pub use confirm::settle_lost_payments;
 pub use expire::{expire_due_holds, sample_active_holds};
 pub use views::{Reservation, ReservedTicket};
+
+use std::ops::Deref;
+
+use crate::state::App;
+use commit::Committer;
+
+/// Where tickets are sold: the application, and the committer that every change goes through.
+#[derive(Clone)]
+pub struct BoxOffice {
+    app: App,
+    committer: Committer,
+}
+
+impl BoxOffice {
+    /// Opens the box office.
+    pub fn open(app: &App) -> Self {
+        Self {
+            app: app.clone(),
+            committer: Committer::start(app),
+        }
+    }
+
+    /// A box office that sells nothing, for what needs none: the OpenAPI document.
+    pub fn closed(app: &App) -> Self {
+        Self {
+            app: app.clone(),
+            committer: Committer::idle(),
+        }
+    }
+}
+
+impl Deref for BoxOffice {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}

@@ -4,14 +4,16 @@
 //! back what was never taken must succeed. That is what real ones promise for idempotency keys,
 //! and what makes an answer that got lost harmless.
 
+use chrono::{DateTime, Utc};
 use std::time::Duration;
 use tokio::time::timeout;
 
-use crate::ids::PaymentId;
+use crate::entity::payment::{self, PaymentStatus};
+use crate::ids::{PaymentId, ReservationId};
 use crate::money::Money;
 
 /// A way to pay, as the caller names it.
-pub const SIMULATED: &str = "simulated";
+const SIMULATED: &str = "simulated";
 
 /// What the provider is asked for.
 #[derive(Debug, Clone)]
@@ -19,6 +21,24 @@ pub struct Charge {
     pub id: PaymentId,
     pub amount: Money,
     pub token: String,
+}
+
+impl Charge {
+    /// What is written down before the provider is asked.
+    pub fn intent(&self, reservation: ReservationId, now: DateTime<Utc>) -> payment::Model {
+        payment::Model {
+            id: self.id.0,
+            reservation_id: reservation.0,
+            amount: self.amount.amount,
+            currency: self.amount.currency.clone(),
+            method: SIMULATED.to_owned(),
+            token: self.token.clone(),
+            status: PaymentStatus::Pending,
+            reason: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
 }
 
 /// What the provider answered.

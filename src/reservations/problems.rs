@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
+use super::batch::Failure;
 use super::change::ChangeError;
 use super::hold::HoldError;
-use super::store::Candidate;
+use super::near_miss::{Block, BlockTicket};
+use super::store::Conflict;
 use super::views::status_name;
 use crate::catalog::row_label;
 use crate::catalog::views::ticket_status_name;
@@ -25,7 +27,13 @@ pub struct ReserveProblems;
 
 impl Problems for ReserveProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN_WITH_BODY, KEYS, HOLD, &[Slug::ZoneSoldOut]].concat()
+        [
+            SIGNED_IN_WITH_BODY,
+            KEYS,
+            HOLD,
+            &[Slug::ZoneSoldOut, Slug::NoAdjacentSeats],
+        ]
+        .concat()
     }
 }
 
@@ -100,6 +108,7 @@ const HOLD: &[Slug] = &[
     Slug::NotOnSale,
     Slug::TicketTaken,
     Slug::TicketContended,
+    Slug::LimitExceeded,
 ];
 
 const CHANGE: &[Slug] = &[Slug::NotFound, Slug::InvalidTransition, Slug::HoldExpired];
@@ -112,13 +121,18 @@ impl From<HoldError> for Problem {
                 Self::invalid("ticket_ids", "must all be tickets of the event")
             }
             HoldError::NotOnSale { sales_open_at } => not_on_sale(sales_open_at),
-            HoldError::Taken(taken) => {
-                let detail = match taken.len() {
+            HoldError::Taken {
+                conflicts,
+                alternatives,
+            } => {
+                let detail = match conflicts.len() {
                     1 => "The ticket is not available any more.".to_owned(),
                     n => format!("{n} of the tickets are not available any more."),
                 };
-                let conflicts: Vec<_> = taken.iter().map(conflict).collect();
-                Self::new(Slug::TicketTaken, detail).with("conflicts", conflicts)
+                let conflicts: Vec<_> = conflicts.iter().map(conflict).collect();
+                Self::new(Slug::TicketTaken, detail)
+                    .with("conflicts", conflicts)
+                    .with("alternatives", blocks(&alternatives))
             }
             HoldError::SoldOut { zone, available } => Self::new(
                 Slug::ZoneSoldOut,
@@ -126,6 +140,25 @@ impl From<HoldError> for Problem {
             )
             .with("zone_id", zone.0)
             .with("available", available),
+            HoldError::NotAdjacent {
+                zone,
+                available,
+                largest,
+                alternatives,
+            } => Self::new(
+                Slug::NoAdjacentSeats,
+                format!("At most {largest} of the {available} places left are side by side."),
+            )
+            .with("zone_id", zone.0)
+            .with("available", available)
+            .with("largest_block", largest)
+            .with("alternatives", blocks(&alternatives)),
+            HoldError::LimitExceeded { limit, already } => Self::new(
+                Slug::LimitExceeded,
+                format!("One customer may have {limit} tickets of this event; you have {already}."),
+            )
+            .with("limit", limit)
+            .with("already", already),
             HoldError::Contended { retry_after } => Self::new(
                 Slug::TicketContended,
                 "Other attempts are working on these tickets; some may fail.",
@@ -137,9 +170,9 @@ impl From<HoldError> for Problem {
             HoldError::WithoutLocks => {
                 Self::unavailable("Too few lock nodes answer, and this instance needs them.")
             }
-            // The hold tries again after it was outrun, so that this is not answered.
-            HoldError::Outrun => Self::internal(err),
-            HoldError::Db(err) => err.into(),
+            // The hold tries again after these, so that they are not answered.
+            HoldError::Outrun(_) | HoldError::EventChanged => Self::internal(err),
+            HoldError::NotCommitted(failure) => failure.into(),
         }
     }
 }
@@ -177,7 +210,23 @@ impl From<ChangeError> for Problem {
                 "The reservation changed at the same moment; read it again.",
             )
             .with("current_status", "held"),
-            ChangeError::Db(err) => err.into(),
+            ChangeError::NotCommitted(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::QueueFull => Self::unavailable("Too many changes wait to be made durable."),
+            // Only between its commit and the moment its answer is looked up.
+            Failure::AnsweredBefore => Self::new(
+                Slug::IdempotencyKeyInFlight,
+                "Ask again in a moment for the answer of the first.",
+            )
+            .with("retry_after_ms", 100),
+            Failure::Interrupted => Self::internal(failure),
+            Failure::Db(err) => err.into(),
         }
     }
 }
@@ -190,9 +239,24 @@ fn not_on_sale(sales_open_at: Option<DateTime<Utc>>) -> Problem {
     }
 }
 
-fn conflict(ticket: &Candidate) -> serde_json::Value {
+fn blocks(blocks: &[Block]) -> Vec<serde_json::Value> {
+    let ticket = |ticket: &BlockTicket| {
+        json!({
+            "ticket_id": ticket.ticket_id,
+            "row": ticket.row_number.map(row_label),
+            "seat": ticket.seat_number.map(|seat| seat.to_string()),
+        })
+    };
+    let block = |block: &Block| {
+        let tickets: Vec<_> = block.tickets.iter().map(ticket).collect();
+        json!({ "zone_id": block.zone_id, "tickets": tickets })
+    };
+    blocks.iter().map(block).collect()
+}
+
+fn conflict(ticket: &Conflict) -> serde_json::Value {
     json!({
-        "ticket_id": ticket.id,
+        "ticket_id": ticket.ticket_id,
         "row": ticket.row_number.map(row_label),
         "seat": ticket.seat_number.map(|seat| seat.to_string()),
         "status": ticket_status_name(ticket.status),

@@ -1,21 +1,25 @@
 //! Releasing: the buyer gives a hold up, or one ticket of it.
 
-use super::change::{
-    ChangeError, change_hold, change_whole_hold, move_tickets, running_hold, tickets_of,
-};
-use super::commit::{Change, Work, commit};
-use super::store::{self, HoldChange};
+use super::BoxOffice;
+use super::batch::{Needs, Seen, SeenReservation, Writes};
+use super::change::{self, ChangeError, end_hold, move_tickets, running_hold};
+use super::commit::Change;
+use super::store::{self, HeldTicket};
 use super::views::Reservation;
 use crate::entity::ledger::Cause;
-use crate::entity::reservation::ReservationStatus;
+use crate::entity::payment::PaymentStatus;
+use crate::entity::reservation::{self, ReservationStatus};
 use crate::entity::ticket::TicketStatus;
 use crate::idempotency::Key;
 use crate::ids::{ReservationId, TicketId, UserId};
-use crate::state::App;
 
 /// Gives a whole hold up. Doing it again changes nothing.
-pub async fn release_hold(app: &App, owner: UserId, id: ReservationId) -> Result<(), ChangeError> {
-    match commit(app, &WholeRelease { owner, id }).await {
+pub async fn release_hold(
+    office: &BoxOffice,
+    owner: UserId,
+    id: ReservationId,
+) -> Result<(), ChangeError> {
+    match office.committer.commit(WholeRelease { owner, id }).await {
         // Nginx or a client may send a DELETE twice.
         Err(ChangeError::InvalidTransition(ReservationStatus::Released)) => Ok(()),
         outcome => outcome,
@@ -24,13 +28,22 @@ pub async fn release_hold(app: &App, owner: UserId, id: ReservationId) -> Result
 
 /// Gives one ticket of the caller's hold up; with its last ticket the hold is released.
 pub async fn release_ticket(
-    app: &App,
+    office: &BoxOffice,
     owner: UserId,
     ticket: TicketId,
     key: Option<&Key>,
 ) -> Result<Reservation, ChangeError> {
-    commit(app, &TicketRelease { owner, ticket, key }).await
+    let id = store::own_hold_of_ticket(&office.db, owner, ticket).await?;
+    let release = TicketRelease {
+        owner,
+        id: id.ok_or(ChangeError::NoSuchReservation)?,
+        ticket,
+        key: key.cloned(),
+    };
+    office.committer.commit(release).await
 }
+
+const RELEASE: (TicketStatus, Cause) = (TicketStatus::Available, Cause::Release);
 
 struct WholeRelease {
     owner: UserId,
@@ -42,69 +55,79 @@ impl Change for WholeRelease {
     type Done = ();
     type Refused = ChangeError;
 
-    async fn apply(&self, work: &mut Work) -> Result<(), ChangeError> {
-        let hold = running_hold(work, self.owner, self.id).await?;
-        refuse_while_paying(work, self.id).await?;
-        let change = HoldChange {
-            status: ReservationStatus::Released,
-            ended_at: Some(work.now),
-            ..HoldChange::none(&hold)
-        };
-        let available = (TicketStatus::Available, Cause::Release);
-        change_whole_hold(work, hold, change, available).await?;
-        Ok(())
+    fn needs(&self) -> Needs {
+        change::needs(self.id, None)
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<((), Writes), ChangeError> {
+        let hold = running_hold(seen, self.owner, self.id)?;
+        refuse_while_paying(hold)?;
+        let (_, writes) = end_hold(hold, ReservationStatus::Released, RELEASE);
+        Ok(((), writes))
     }
 }
 
-struct TicketRelease<'a> {
+struct TicketRelease {
     owner: UserId,
+    /// The hold that had the ticket a moment ago.
+    id: ReservationId,
     ticket: TicketId,
-    key: Option<&'a Key>,
+    key: Option<Key>,
 }
 
-impl Change for TicketRelease<'_> {
+impl Change for TicketRelease {
     const OPERATION: &'static str = "release";
     type Done = Reservation;
     type Refused = ChangeError;
 
-    async fn apply(&self, work: &mut Work) -> Result<Reservation, ChangeError> {
-        let id = store::own_hold_of_ticket(&work.tx, self.owner, self.ticket)
-            .await?
-            .ok_or(ChangeError::NoSuchReservation)?;
-        let hold = running_hold(work, self.owner, id).await?;
-        refuse_while_paying(work, id).await?;
-        let (given_up, kept): (Vec<_>, Vec<_>) = tickets_of(work, &hold)
-            .await?
-            .into_iter()
-            .partition(|ticket| ticket.id == self.ticket.0);
-        let available = (TicketStatus::Available, Cause::Release);
-        let released = if kept.is_empty() {
-            let change = HoldChange {
-                status: ReservationStatus::Released,
-                ended_at: Some(work.now),
-                ..HoldChange::none(&hold)
-            };
-            change_whole_hold(work, hold, change, available).await?
-        } else {
-            let change = HoldChange {
-                total_amount: kept.iter().map(|ticket| ticket.price_amount).sum(),
-                ..HoldChange::none(&hold)
-            };
-            let hold = change_hold(work, hold, change).await?;
-            move_tickets(work, &hold, &given_up, available.0, available.1).await?;
-            Reservation::new(hold, kept)
-        };
-        if let Some(key) = self.key {
-            key.remember(&work.tx, work.now, &released).await?;
+    fn needs(&self) -> Needs {
+        change::needs(self.id, self.key.as_ref())
+    }
+
+    fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), ChangeError> {
+        seen.check_key(self.key.as_ref())?;
+        let hold = running_hold(seen, self.owner, self.id)?;
+        refuse_while_paying(hold)?;
+        let tickets = hold.tickets.iter().cloned();
+        let (given_up, kept): (Vec<_>, Vec<_>) =
+            tickets.partition(|ticket| ticket.id == self.ticket.0);
+        if given_up.is_empty() {
+            // It was given up meanwhile.
+            return Err(ChangeError::NoSuchReservation);
         }
-        Ok(released)
+        let (released, mut writes) = if kept.is_empty() {
+            end_hold(hold, ReservationStatus::Released, RELEASE)
+        } else {
+            keep_some(hold, &given_up, kept)
+        };
+        writes.keep(self.key.as_ref(), hold.now, &released)?;
+        Ok((released, writes))
     }
 }
 
+/// Gives some tickets of a hold up, and lowers what it costs.
+fn keep_some(
+    hold: &SeenReservation,
+    given_up: &[HeldTicket],
+    kept: Vec<HeldTicket>,
+) -> (Reservation, Writes) {
+    let reservation = reservation::Model {
+        total_amount: kept.iter().map(|ticket| ticket.price_amount).sum(),
+        version: hold.reservation.version + 1,
+        ..hold.reservation.clone()
+    };
+    let writes = Writes {
+        moves: move_tickets(hold, given_up, RELEASE.0, RELEASE.1),
+        changed: vec![reservation.clone()],
+        ..Writes::default()
+    };
+    (Reservation::new(reservation, kept), writes)
+}
+
 /// What is being paid for must not become less meanwhile.
-async fn refuse_while_paying(work: &Work, id: ReservationId) -> Result<(), ChangeError> {
-    if store::has_pending_payment(&work.tx, id).await? {
-        return Err(ChangeError::PaymentInProgress);
+fn refuse_while_paying(hold: &SeenReservation) -> Result<(), ChangeError> {
+    match hold.payment {
+        Some((_, PaymentStatus::Pending)) => Err(ChangeError::PaymentInProgress),
+        _ => Ok(()),
     }
-    Ok(())
 }

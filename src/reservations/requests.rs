@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 use super::hold::Wanted;
+use super::propose::Together;
 use crate::entity::reservation::ReservationStatus;
 use crate::ids::{EventId, TicketId, ZoneId};
 use crate::problem::Problem;
@@ -20,12 +21,20 @@ pub struct ReservationRequest {
     /// These tickets, all of them or none.
     #[oai(nullable, validator(min_items = "1", max_items = "50"))]
     ticket_ids: Option<Vec<i64>>,
-    /// Any places of this zone.
+    /// Places of this zone: any, or the best with `together`.
     #[oai(nullable)]
     zone_id: Option<i64>,
     /// How many places.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "50")))]
     quantity: Option<i32>,
+    /// Only places side by side in one row, as near as possible to the middle of the front row or
+    /// to the seat that the organiser named; false where absent.
+    #[oai(nullable)]
+    together: Option<bool>,
+    /// With `together`: where there are not as many side by side, several blocks as near to each
+    /// other as possible; false where absent.
+    #[oai(nullable)]
+    split: Option<bool>,
 }
 
 /// How to pay.
@@ -87,6 +96,13 @@ impl TryFrom<ReservationRequest> for Wanted {
 
     fn try_from(request: ReservationRequest) -> Result<Self, Problem> {
         let event = EventId(request.event_id);
+        let together = together(request.together, request.split)?;
+        if request.ticket_ids.is_some() && together != Together::Anywhere {
+            return Err(Problem::invalid(
+                "together",
+                "goes with zone_id and quantity",
+            ));
+        }
         match (request.ticket_ids, request.zone_id, request.quantity) {
             (Some(ids), None, None) => {
                 if let Some(twice) = find_duplicate(&ids) {
@@ -105,6 +121,7 @@ impl TryFrom<ReservationRequest> for Wanted {
                 zone: ZoneId(zone),
                 quantity: usize::try_from(quantity)
                     .map_err(|_| Problem::invalid("quantity", "must be at least 1"))?,
+                together,
             }),
             (Some(_), _, _) => Err(Problem::invalid(
                 "ticket_ids",
@@ -138,6 +155,8 @@ impl Example for ReservationRequest {
             ticket_ids: Some(vec![17, 18]),
             zone_id: None,
             quantity: None,
+            together: None,
+            split: None,
         }
     }
 }
@@ -150,6 +169,15 @@ impl Example for ConfirmRequest {
                 token: "tok_success".into(),
             },
         }
+    }
+}
+
+fn together(together: Option<bool>, split: Option<bool>) -> Result<Together, Problem> {
+    match (together.unwrap_or(false), split.unwrap_or(false)) {
+        (false, false) => Ok(Together::Anywhere),
+        (true, false) => Ok(Together::Adjacent),
+        (true, true) => Ok(Together::AsNearAsPossible),
+        (false, true) => Err(Problem::invalid("split", "goes with together")),
     }
 }
 

@@ -9,25 +9,35 @@ use tokio_util::task::TaskTracker;
 
 use crate::health;
 use crate::idempotency;
-use crate::reservations;
+use crate::mirror;
+use crate::reservations::{self, BoxOffice};
 use crate::state::App;
 use crate::telemetry::{self, OkOrLog};
 
 /// Starts everything; the future ends once it has stopped after `stop`.
 pub fn start(
-    app: &App,
+    office: &BoxOffice,
     metrics: &PrometheusHandle,
     stop: &CancellationToken,
 ) -> impl Future<Output = ()> + use<> {
     let tasks = TaskTracker::new();
     let metrics = metrics.clone();
 
-    every(&tasks, stop, app, EXPIRE_EVERY, |app| async move {
-        let worker = app.clone();
-        app.detached(async move { reservations::expire_due_holds(&worker).await })
-            .await
-            .ok_or_log("expiring holds");
+    let app: &App = office;
+
+    let sweeper = office.clone();
+    every(&tasks, stop, app, EXPIRE_EVERY, move |_app| {
+        let office = sweeper.clone();
+        async move {
+            reservations::expire_due_holds(&office)
+                .await
+                .ok_or_log("expiring holds");
+        }
     });
+    every(&tasks, stop, app, HEAL_EVERY, |app| async move {
+        app.mirror.heal().await.ok_or_log("reading the ledger");
+    });
+    tasks.spawn(follow_messages(app.clone(), stop.clone()));
     every(&tasks, stop, app, SETTLE_EVERY, |app| async move {
         let worker = app.clone();
         app.detached(async move { reservations::settle_lost_payments(&worker).await })
@@ -57,9 +67,16 @@ pub fn start(
 
 // A hold ends within a second of its deadline.
 const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+// Lost messages are made up for within two seconds, a slow answer of the database included.
+const HEAL_EVERY: Duration = Duration::from_millis(500);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
 const FORGET_EVERY: Duration = Duration::from_mins(10);
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+
+async fn follow_messages(app: App, stop: CancellationToken) {
+    let following = mirror::follow(app.mirror.clone(), &app.coordinator);
+    stop.run_until_cancelled(following).await;
+}
 
 fn every<F: Future<Output = ()> + Send>(
     tasks: &TaskTracker,

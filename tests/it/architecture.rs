@@ -9,6 +9,7 @@ const QUERIES_IN: &[&str] = &[
     "/store/",
     "src/entity/",
     "src/db.rs",
+    "src/db/",
     "src/schema.rs",
     "src/verify.rs",
     "src/idempotency.rs",

@@ -18,7 +18,7 @@ use super::breaker::Heard;
 use super::node::{Link, Node};
 use crate::coordination::{SeatChange, Status};
 
-const CHANNEL: &str = "holdfast:changes";
+pub(super) const CHANNEL: &str = "holdfast:changes";
 const QUEUE: usize = 1024;
 const PING_EVERY: Duration = Duration::from_secs(1);
 

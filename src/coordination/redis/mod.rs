@@ -18,6 +18,7 @@ mod breaker;
 mod messages;
 mod node;
 mod probe;
+mod subscriber;
 
 use std::mem;
 use std::pin::pin;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use rslock::{Lock, LockManager};
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -36,7 +37,7 @@ use self::node::Node;
 use self::probe::View;
 use super::embedded::Marks;
 use super::{
-    Claim, ClaimError, Embedded, Health, Held, LockHealth, NodeHealth, SeatChange, Status,
+    Claim, ClaimError, Embedded, Health, Held, LockHealth, News, NodeHealth, SeatChange, Status,
 };
 
 /// How long a start waits for the first answers of the nodes.
@@ -82,6 +83,7 @@ pub struct Redis {
     views: watch::Receiver<View>,
     node_labels: Vec<String>,
     messages: Option<Messages>,
+    message_node: Option<Node>,
     /// Locks being taken, locks being given back, messages being sent.
     tasks: TaskTracker,
     runtime: Handle,
@@ -102,7 +104,7 @@ impl Redis {
         let mut background = JoinSet::new();
         let node_labels = lock_nodes.iter().map(|node| node.label.clone()).collect();
         let mut views = probe::watch_nodes(lock_nodes, &mut background);
-        let messages = match message_node {
+        let messages = match message_node.clone() {
             Some(node) => Some(Messages::start(node, tasks.clone(), &mut background).await),
             None => None,
         };
@@ -121,6 +123,7 @@ impl Redis {
             views,
             node_labels,
             messages,
+            message_node,
             tasks,
             runtime: Handle::current(),
             _background: background,
@@ -160,6 +163,13 @@ impl Redis {
         if let Some(messages) = &self.messages {
             messages.publish(changes);
         }
+    }
+
+    /// What the other instances, and this one, publish from now on.
+    pub(super) fn subscribe(&self) -> Option<mpsc::Receiver<News>> {
+        let (news, listening) = subscriber::listen(self.message_node.clone()?);
+        self.runtime.spawn(listening);
+        Some(news)
     }
 
     pub(super) fn health(&self) -> Health {

@@ -1,66 +1,14 @@
 //! Every query about payments.
 
-use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
 use std::time::Duration;
 use uuid::Uuid;
 
 use crate::db::Db;
 use crate::entity::payment::{self, PaymentStatus};
-use crate::ids::{PaymentId, ReservationId};
-use crate::reservations::payment::{Charge, SIMULATED};
+use crate::ids::PaymentId;
 use crate::state::App;
-
-/// Writes down that the provider is about to be asked; a duplicate error where another payment
-/// of the reservation is under way or succeeded.
-pub async fn insert_intent(
-    tx: &DatabaseTransaction,
-    now: DateTime<Utc>,
-    reservation: ReservationId,
-    charge: &Charge,
-) -> Result<(), DbErr> {
-    payment::ActiveModel {
-        id: Set(charge.id.0),
-        reservation_id: Set(reservation.0),
-        amount: Set(charge.amount.amount),
-        currency: Set(charge.amount.currency.clone()),
-        method: Set(SIMULATED.to_owned()),
-        token: Set(charge.token.clone()),
-        status: Set(PaymentStatus::Pending),
-        reason: Set(None),
-        created_at: Set(now),
-        updated_at: Set(now),
-    }
-    .insert(tx)
-    .await?;
-    Ok(())
-}
-
-/// Whether a payment of the reservation has not been answered.
-pub async fn has_pending_payment(
-    tx: &DatabaseTransaction,
-    reservation: ReservationId,
-) -> Result<bool, DbErr> {
-    let pending = payment::Entity::find()
-        .filter(payment::Column::ReservationId.eq(reservation.0))
-        .filter(payment::Column::Status.eq(PaymentStatus::Pending))
-        .count(tx)
-        .await?;
-    Ok(pending > 0)
-}
-
-/// The money is ours; false where the payment was given up meanwhile.
-pub async fn mark_succeeded(tx: &DatabaseTransaction, id: PaymentId) -> Result<bool, DbErr> {
-    let done = from_pending(id)
-        .col_expr(payment::Column::Status, PaymentStatus::Succeeded.into())
-        .exec(tx)
-        .await?;
-    Ok(done.rows_affected == 1)
-}
 
 /// The provider said no.
 pub async fn mark_declined(app: &App, id: PaymentId, reason: &str) -> Result<(), DbErr> {

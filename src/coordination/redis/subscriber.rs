@@ -1,0 +1,88 @@
+//! Hears what the other instances changed: one connection that is made again when it is lost, and
+//! a bounded queue.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use redis::{Msg, RedisResult};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::messages::CHANNEL;
+use super::node::Node;
+use crate::coordination::{News, SeatChange};
+
+const QUEUE: usize = 1024;
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+const RECONNECT_AFTER: Duration = Duration::from_millis(100);
+
+/// Listens until nobody wants to hear it any more.
+pub(super) fn listen(node: Node) -> (mpsc::Receiver<News>, impl Future<Output = ()>) {
+    let (heard, news) = mpsc::channel(QUEUE);
+    let listener = Listener {
+        node,
+        heard,
+        missed: false,
+    };
+    (news, listener.run())
+}
+
+struct Listener {
+    node: Node,
+    heard: mpsc::Sender<News>,
+    /// Whether something was said that did not get through.
+    missed: bool,
+}
+
+impl Listener {
+    async fn run(mut self) {
+        while !self.heard.is_closed() {
+            if let Err(error) = self.listen().await {
+                tracing::debug!(node = self.node.label, %error, "not listening to the other instances");
+            }
+            sleep(RECONNECT_AFTER).await;
+        }
+    }
+
+    /// Listens until the connection ends.
+    async fn listen(&mut self) -> RedisResult<()> {
+        let connecting = async {
+            let mut connection = self.node.client.get_async_pubsub().await?;
+            connection.subscribe(CHANNEL).await?;
+            Ok::<_, redis::RedisError>(connection)
+        };
+        let Ok(connected) = timeout(CONNECT_WITHIN, connecting).await else {
+            return Ok(());
+        };
+        let mut messages = connected?.into_on_message();
+        // Nobody listened until now.
+        self.missed = true;
+        self.pass_on(None);
+        while let Some(message) = messages.next().await {
+            self.pass_on(parse(&message));
+            if self.heard.is_closed() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, changes: Option<Vec<SeatChange>>) {
+        if self.missed && self.heard.try_send(News::Interrupted).is_ok() {
+            self.missed = false;
+        }
+        if let Some(changes) = changes {
+            self.missed |= self.heard.try_send(News::Changed(changes)).is_err();
+        }
+    }
+}
+
+fn parse(message: &Msg) -> Option<Vec<SeatChange>> {
+    match serde_json::from_slice(message.get_payload_bytes()) {
+        Ok(changes) => Some(changes),
+        Err(error) => {
+            tracing::warn!(%error, "a message of another instance is not understood");
+            None
+        }
+    }
+}

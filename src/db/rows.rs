@@ -1,0 +1,150 @@
+//! Many rows as parameters of one statement, whose text does not depend on how many they are, so
+//! that the database prepares it once.
+//!
+//! PostgreSQL is given an array for each column, SQLite one JSON text for all.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::ArrayType;
+use sea_orm::{DatabaseBackend, Value};
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+/// Rows by column.
+#[derive(Debug, Default)]
+pub struct Rows {
+    columns: Vec<(&'static str, Column)>,
+}
+
+/// The values of a column, one for each row.
+#[derive(Debug)]
+pub enum Column {
+    Integers(Vec<i64>),
+    Texts(Vec<String>),
+    Uuids(Vec<Uuid>),
+    Times(Vec<DateTime<Utc>>),
+    Bytes(Vec<Vec<u8>>),
+}
+
+impl Rows {
+    /// Adds a column; every column has as many values.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, column: Column) -> Self {
+        self.columns.push((name, column));
+        self
+    }
+
+    /// The rows as a table `alias` to select from; its values are added to those of the statement.
+    pub fn table(self, alias: &str, backend: DatabaseBackend, values: &mut Vec<Value>) -> String {
+        if backend == DatabaseBackend::Postgres {
+            self.unnested(alias, values)
+        } else {
+            self.read_from_json(alias, values)
+        }
+    }
+
+    fn unnested(self, alias: &str, values: &mut Vec<Value>) -> String {
+        let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for (_, column) in self.columns {
+            let (sql_type, array) = column.into_array();
+            values.push(array);
+            arrays.push(format!("${}::{sql_type}[]", values.len()));
+        }
+        format!("unnest({}) AS {alias}({names})", arrays.join(", "))
+    }
+
+    fn read_from_json(self, alias: &str, values: &mut Vec<Value>) -> String {
+        let count = self.columns.first().map_or(0, |(_, column)| column.len());
+        let mut rows = vec![Vec::with_capacity(self.columns.len()); count];
+        let mut selected = Vec::with_capacity(self.columns.len());
+        for (index, (name, column)) in self.columns.into_iter().enumerate() {
+            let is_binary = matches!(column, Column::Uuids(_) | Column::Bytes(_));
+            selected.push(if is_binary {
+                format!("unhex(value->>{index}) AS {name}")
+            } else {
+                format!("value->>{index} AS {name}")
+            });
+            for (row, value) in rows.iter_mut().zip(column.into_json()) {
+                row.push(value);
+            }
+        }
+        values.push(Json::from(rows).to_string().into());
+        let parameter = values.len();
+        let selected = selected.join(", ");
+        format!("(SELECT {selected} FROM json_each(${parameter})) AS {alias}")
+    }
+}
+
+impl Column {
+    fn len(&self) -> usize {
+        match self {
+            Self::Integers(values) => values.len(),
+            Self::Texts(values) => values.len(),
+            Self::Uuids(values) => values.len(),
+            Self::Times(values) => values.len(),
+            Self::Bytes(values) => values.len(),
+        }
+    }
+
+    fn into_array(self) -> (&'static str, Value) {
+        fn array<T: Into<Value>>(of: ArrayType, values: Vec<T>) -> Value {
+            let values = values.into_iter().map(Into::into).collect();
+            Value::Array(of, Some(Box::new(values)))
+        }
+        match self {
+            Self::Integers(values) => ("bigint", array(ArrayType::BigInt, values)),
+            Self::Texts(values) => ("text", array(ArrayType::String, values)),
+            Self::Uuids(values) => ("uuid", array(ArrayType::Uuid, values)),
+            Self::Times(values) => ("timestamptz", array(ArrayType::ChronoDateTimeUtc, values)),
+            Self::Bytes(values) => ("bytea", array(ArrayType::Bytes, values)),
+        }
+    }
+
+    /// Times in the text form in which SQLite holds them; bytes in hexadecimal.
+    fn into_json(self) -> Vec<Json> {
+        fn hexadecimal(bytes: &[u8]) -> Json {
+            bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into()
+        }
+        match self {
+            Self::Integers(values) => values.into_iter().map(|value| json!(value)).collect(),
+            Self::Texts(values) => values.into_iter().map(Json::from).collect(),
+            Self::Uuids(values) => values.iter().map(|id| hexadecimal(id.as_bytes())).collect(),
+            Self::Times(values) => values.iter().map(|at| at.to_rfc3339().into()).collect(),
+            Self::Bytes(values) => values.iter().map(|bytes| hexadecimal(bytes)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Rows {
+        Rows::default()
+            .with("id", Column::Integers(vec![1, 2]))
+            .with("owner", Column::Uuids(vec![Uuid::nil(), Uuid::max()]))
+    }
+
+    #[test]
+    fn postgresql_is_given_an_array_for_each_column() {
+        let mut values = vec![Value::from(7_i64)];
+        let table = rows().table("x", DatabaseBackend::Postgres, &mut values);
+        assert_eq!(table, "unnest($2::bigint[], $3::uuid[]) AS x(id, owner)");
+        assert_eq!(values.len(), 3);
+    }
+
+    #[test]
+    fn sqlite_is_given_one_json_text() {
+        let mut values = Vec::new();
+        let table = rows().table("x", DatabaseBackend::Sqlite, &mut values);
+        let selected = "SELECT value->>0 AS id, unhex(value->>1) AS owner FROM json_each($1)";
+        assert_eq!(table, format!("({selected}) AS x"));
+        let (none, all) = ("0".repeat(32), "f".repeat(32));
+        assert_eq!(values, [format!(r#"[[1,"{none}"],[2,"{all}"]]"#).into()]);
+    }
+}

@@ -1,0 +1,179 @@
+//! Every query that fills the mirror.
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value,
+};
+
+use super::blocks::Focus;
+use super::seats::{Loaded, ZonePlan};
+use super::{Facts, seat_status};
+use crate::coordination::SeatStatus;
+use crate::db::{Column, Db, Rows};
+use crate::entity::event::EventStatus;
+use crate::entity::ticket::TicketStatus;
+use crate::entity::{event, ledger, ticket, zone};
+use crate::ids::EventId;
+
+/// A transition of a ticket.
+#[derive(Debug)]
+pub struct LedgerRow {
+    pub id: i64,
+    pub ticket_id: i64,
+    pub version: i64,
+    pub status: SeatStatus,
+}
+
+/// An event with its zones; `None` where there is none, or a draft only.
+pub async fn facts(db: &Db, id: EventId) -> Result<Option<Facts>, DbErr> {
+    let event = event::Entity::find_by_id(id.0)
+        .filter(event::Column::Status.ne(EventStatus::Draft))
+        .one(db.reader())
+        .await?;
+    let Some(event) = event else {
+        return Ok(None);
+    };
+    let zones = zone::Entity::find()
+        .filter(zone::Column::EventId.eq(id.0))
+        .order_by_asc(zone::Column::Position)
+        .all(db.reader())
+        .await?;
+    Ok(Some(Facts { event, zones }))
+}
+
+/// Where the best seats of a zone are.
+pub fn plan(zone: &zone::Model) -> ZonePlan {
+    ZonePlan {
+        id: zone.id,
+        focus: focus(zone),
+    }
+}
+
+fn focus(zone: &zone::Model) -> Option<Focus> {
+    if zone.focus_row.is_none() && zone.focus_seat.is_none() {
+        return None;
+    }
+    let row = zone.focus_row.unwrap_or(1);
+    let seat2 = match (zone.focus_seat, zone.seats_per_row) {
+        (Some(seat), _) => 2 * i64::from(seat),
+        (None, seats) => i64::from(seats.unwrap_or(1)) + 1,
+    };
+    Some(Focus {
+        row2: 2 * i64::from(row),
+        seat2,
+    })
+}
+
+/// All tickets of an event by id, some thousands to a query. They need not be of one moment: each
+/// has its own version.
+pub async fn tickets(db: &Db, event: EventId) -> Result<Vec<Loaded>, DbErr> {
+    type Row = (i64, i64, Option<i32>, Option<i32>, TicketStatus, i64);
+    let mut tickets: Vec<Loaded> = Vec::new();
+    loop {
+        let after = tickets.last().map_or(0, |ticket| ticket.id);
+        let rows: Vec<Row> = ticket::Entity::find()
+            .select_only()
+            .columns([
+                ticket::Column::Id,
+                ticket::Column::ZoneId,
+                ticket::Column::RowNumber,
+                ticket::Column::SeatNumber,
+                ticket::Column::Status,
+                ticket::Column::Version,
+            ])
+            .filter(ticket::Column::EventId.eq(event.0))
+            .filter(ticket::Column::Id.gt(after))
+            .order_by_asc(ticket::Column::Id)
+            .limit(TICKETS_AT_ONCE as u64)
+            .into_tuple()
+            .all(db.reader())
+            .await?;
+        let is_last = rows.len() < TICKETS_AT_ONCE;
+        tickets.extend(
+            rows.into_iter()
+                .map(|(id, zone_id, row, seat, status, version)| Loaded {
+                    id,
+                    zone_id,
+                    row,
+                    seat,
+                    status: seat_status(status),
+                    version,
+                }),
+        );
+        if is_last {
+            return Ok(tickets);
+        }
+    }
+}
+
+const TICKETS_AT_ONCE: usize = 20_000;
+
+/// The id of the latest transition.
+pub async fn last_id(db: &Db) -> Result<i64, DbErr> {
+    let last: Option<Option<i64>> = ledger::Entity::find()
+        .select_only()
+        .expr(ledger::Column::Id.max())
+        .into_tuple()
+        .one(db.reader())
+        .await?;
+    Ok(last.flatten().unwrap_or(0))
+}
+
+/// Transitions after `high`, and those of `missing` that are there now.
+pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<LedgerRow>, DbErr> {
+    let mut rows = Vec::new();
+    let backend = db.reader().get_database_backend();
+    if !missing.is_empty() {
+        let mut values: Vec<Value> = Vec::new();
+        let ids = Rows::default().with("id", Column::Integers(missing.to_vec()));
+        let ids = ids.table("x", backend, &mut values);
+        let sql = format!(
+            "SELECT l.id, l.ticket_id, l.version, l.to_status FROM {ids} JOIN ledger l ON l.id = x.id"
+        );
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        rows.extend(db.reader().query_all_raw(statement).await?);
+    }
+    let statement = Statement::from_sql_and_values(
+        backend,
+        "SELECT id, ticket_id, version, to_status FROM ledger \
+         WHERE id > $1 ORDER BY id LIMIT 20000",
+        [high.into()],
+    );
+    rows.extend(db.reader().query_all_raw(statement).await?);
+    rows.iter()
+        .map(|row| {
+            let status: TicketStatus = row.try_get("", "to_status")?;
+            Ok(LedgerRow {
+                id: row.try_get("", "id")?,
+                ticket_id: row.try_get("", "ticket_id")?,
+                version: row.try_get("", "version")?,
+                status: seat_status(status),
+            })
+        })
+        .collect()
+}
+
+/// Those of the events that `is_news` says are not as they are known, or that are gone.
+pub async fn changed_events(
+    db: &Db,
+    ids: &[EventId],
+    is_news: impl Fn(&event::Model) -> bool,
+) -> Result<Vec<EventId>, DbErr> {
+    let mut values: Vec<Value> = Vec::new();
+    let backend = db.reader().get_database_backend();
+    let rows = Rows::default().with("id", Column::Integers(ids.iter().map(|id| id.0).collect()));
+    let rows = rows.table("x", backend, &mut values);
+    let sql = format!("SELECT e.* FROM {rows} JOIN events e ON e.id = x.id");
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let mut changed = Vec::new();
+    let mut found = Vec::with_capacity(ids.len());
+    for row in db.reader().query_all_raw(statement).await? {
+        let event = event::Model::from_query_result(&row, "")?;
+        found.push(event.id);
+        if is_news(&event) {
+            changed.push(EventId(event.id));
+        }
+    }
+    changed.extend(ids.iter().filter(|id| !found.contains(&id.0)));
+    Ok(changed)
+}

@@ -1,0 +1,235 @@
+//! What a batch of changes reads and what it writes, as values: to decide is a pure function.
+
+use chrono::{DateTime, Utc};
+use sea_orm::DbErr;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use super::store::HeldTicket;
+use crate::entity::ledger::Cause;
+use crate::entity::payment::{self, PaymentStatus};
+use crate::entity::reservation;
+use crate::entity::ticket::TicketStatus;
+use crate::idempotency::{KeptAnswer, Key};
+use crate::ids::{EventId, PaymentId, ReservationId, TicketId, UserId};
+
+/// What a change must see, and what nobody else may change until it is committed.
+#[derive(Debug, Default)]
+pub struct Needs {
+    /// Tickets to be held.
+    pub tickets: Vec<TicketId>,
+    /// Reservations, with their tickets and payments.
+    pub reservations: Vec<ReservationId>,
+    /// Reservations that may be left alone where another instance is at them.
+    pub due: Vec<ReservationId>,
+    /// Idempotency keys that must be new.
+    pub keys: Vec<(UserId, String)>,
+    /// Buyers whose tickets of an event are counted, because it has a limit.
+    pub customers: Vec<(UserId, EventId)>,
+}
+
+/// What a batch of changes needs together, without overlaps between them.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    pub tickets: HashSet<TicketId>,
+    pub reservations: HashSet<ReservationId>,
+    pub due: HashSet<ReservationId>,
+    pub keys: HashSet<(UserId, String)>,
+    pub customers: HashSet<(UserId, EventId)>,
+}
+
+/// The database as it is while the batch keeps others from changing it.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub tickets: HashMap<TicketId, SeenTicket>,
+    pub reservations: HashMap<ReservationId, SeenReservation>,
+    /// Those of the keys that are not new.
+    pub keys: HashSet<(UserId, String)>,
+    /// How many tickets of the event the buyer has.
+    pub customers: HashMap<(UserId, EventId), u32>,
+}
+
+/// A ticket that somebody wants.
+#[derive(Debug, Clone)]
+pub struct SeenTicket {
+    pub event: EventId,
+    pub status: TicketStatus,
+    pub version: i64,
+    /// What it costs now, in minor units of the event's currency.
+    pub price_amount: i64,
+    /// Whether its event is published and within its sale window.
+    pub is_on_sale: bool,
+    /// Most tickets of the event that one customer may have.
+    pub limit_per_customer: Option<u32>,
+    /// The database's time when it was read.
+    pub now: DateTime<Utc>,
+}
+
+/// A reservation with what belongs to it.
+#[derive(Debug, Clone)]
+pub struct SeenReservation {
+    pub reservation: reservation::Model,
+    /// Its active tickets.
+    pub tickets: Vec<HeldTicket>,
+    /// Its payment that is pending or has succeeded.
+    pub payment: Option<(PaymentId, PaymentStatus)>,
+    /// The database's time when it was read.
+    pub now: DateTime<Utc>,
+}
+
+/// What a change writes, all or nothing.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// Each raises its ticket's version by one and appends to the ledger.
+    pub moves: Vec<Move>,
+    /// New ones.
+    pub reservations: Vec<reservation::Model>,
+    /// Changed ones as they are to be, their versions raised by one.
+    pub changed: Vec<reservation::Model>,
+    /// New ones, written before the provider is asked.
+    pub payments: Vec<payment::Model>,
+    /// Pending ones that have succeeded.
+    pub paid: Vec<PaymentId>,
+    pub answers: Vec<KeptAnswer>,
+}
+
+/// A transition of one ticket on behalf of a reservation.
+#[derive(Debug, Clone)]
+pub struct Move {
+    pub ticket: TicketId,
+    pub event: EventId,
+    pub reservation: ReservationId,
+    /// The version from which it is moved.
+    pub version: i64,
+    pub from: TicketStatus,
+    pub to: TicketStatus,
+    pub cause: Cause,
+    /// What it costs in the reservation, in minor units.
+    pub price_amount: i64,
+    pub at: DateTime<Utc>,
+}
+
+/// Why a change was not decided on, or not made durable.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// Too many changes wait.
+    #[error("too many changes wait to be committed")]
+    QueueFull,
+    /// The committer stopped in the middle of it.
+    #[error("the commit was interrupted")]
+    Interrupted,
+    /// A request with the same idempotency key was committed first.
+    #[error("the idempotency key was answered before")]
+    AnsweredBefore,
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbErr),
+}
+
+impl Claimed {
+    /// Adds what one change needs, unless another in the batch needs some of it too.
+    pub fn add(&mut self, needs: &Needs) -> bool {
+        let is_free = apart(&self.tickets, &needs.tickets)
+            && apart(&self.reservations, &needs.reservations)
+            && apart(&self.reservations, &needs.due)
+            && apart(&self.due, &needs.due)
+            && apart(&self.due, &needs.reservations)
+            && apart(&self.keys, &needs.keys)
+            && apart(&self.customers, &needs.customers);
+        if is_free {
+            self.tickets.extend(&needs.tickets);
+            self.reservations.extend(&needs.reservations);
+            self.due.extend(&needs.due);
+            self.keys.extend(needs.keys.iter().cloned());
+            self.customers.extend(&needs.customers);
+        }
+        is_free
+    }
+}
+
+fn apart<T: Eq + Hash>(taken: &HashSet<T>, wanted: &[T]) -> bool {
+    wanted.iter().all(|one| !taken.contains(one))
+}
+
+impl Needs {
+    /// Adds a key, where there is one.
+    #[must_use]
+    pub fn with_key(mut self, key: Option<&Key>) -> Self {
+        self.keys.extend(key.map(Key::id));
+        self
+    }
+}
+
+impl Seen {
+    /// Refuses a key that is not new.
+    pub fn check_key(&self, key: Option<&Key>) -> Result<(), Failure> {
+        match key {
+            Some(key) if self.keys.contains(&key.id()) => Err(Failure::AnsweredBefore),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Writes {
+    /// Keeps the answer under its key, where there is one.
+    pub fn keep(
+        &mut self,
+        key: Option<&Key>,
+        now: DateTime<Utc>,
+        answer: &impl serde::Serialize,
+    ) -> Result<(), Failure> {
+        if let Some(key) = key {
+            self.answers.push(key.keep(now, answer)?);
+        }
+        Ok(())
+    }
+
+    /// Adds those of another change.
+    pub fn extend(&mut self, other: Self) {
+        self.moves.extend(other.moves);
+        self.reservations.extend(other.reservations);
+        self.changed.extend(other.changed);
+        self.payments.extend(other.payments);
+        self.paid.extend(other.paid);
+        self.answers.extend(other.answers);
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.moves.is_empty()
+            && self.reservations.is_empty()
+            && self.changed.is_empty()
+            && self.payments.is_empty()
+            && self.paid.is_empty()
+            && self.answers.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_of_the_same_ticket_or_reservation_are_not_in_one_batch() {
+        let ticket = |id| Needs {
+            tickets: vec![TicketId(id)],
+            ..Needs::default()
+        };
+        let reservation = ReservationId::random();
+        let owner = Needs {
+            reservations: vec![reservation],
+            ..Needs::default()
+        };
+        let sweeper = Needs {
+            due: vec![reservation],
+            ..Needs::default()
+        };
+        let mut claimed = Claimed::default();
+        assert!(claimed.add(&ticket(1)));
+        assert!(claimed.add(&ticket(2)));
+        assert!(!claimed.add(&ticket(1)));
+        assert!(claimed.add(&owner));
+        assert!(!claimed.add(&sweeper));
+        assert!(!claimed.add(&owner));
+    }
+}

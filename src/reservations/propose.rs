@@ -1,0 +1,283 @@
+//! Proposing: which tickets a buyer could get, or why none.
+//!
+//! The mirror answers without any I/O, and only while it is fresh; an event that is not mirrored yet
+//! is read from the database meanwhile. Whatever was seen here may be stale by the time of the
+//! commit, which looks again.
+
+use rand::RngExt;
+use sea_orm::DbErr;
+use std::sync::Arc;
+
+use super::hold::{HoldError, Wanted};
+use super::near_miss;
+use super::store::{self, Conflict};
+use crate::entity::ticket::TicketStatus;
+use crate::ids::{EventId, TicketId, ZoneId};
+use crate::mirror::{Mirrored, Seats, Taken, ticket_status};
+use crate::state::App;
+
+/// Tickets that a buyer could get.
+#[derive(Debug)]
+pub struct Proposal {
+    pub event: EventId,
+    /// ISO 4217.
+    pub currency: String,
+    /// Whether a customer may have only so many of the event's tickets.
+    pub is_limited: bool,
+    pub tickets: Vec<Proposed>,
+    /// Keeps other attempts of this instance from the same places.
+    _marks: Option<Marks>,
+}
+
+/// A ticket as it was seen when it was proposed.
+#[derive(Debug, Clone)]
+pub struct Proposed {
+    pub id: TicketId,
+    pub zone_id: i64,
+    pub zone_name: String,
+    pub row_number: Option<i32>,
+    pub seat_number: Option<i32>,
+    pub version: i64,
+}
+
+/// Finds tickets that could be held, or refuses. `None` where all that would do are being tried by
+/// others and may become free again.
+pub async fn propose(app: &App, wanted: &Wanted) -> Result<Option<Proposal>, HoldError> {
+    match wanted {
+        Wanted::Tickets { event, tickets } => match mirrored_event(app, *event, tickets) {
+            Some((event, mirrored)) => named(app, event, &mirrored, tickets).await.map(Some),
+            None => named_by_the_database(app, *event, tickets).await.map(Some),
+        },
+        Wanted::Places {
+            event,
+            zone,
+            quantity,
+            together,
+        } => match app.mirror.event(*event).await? {
+            Some(mirrored) => {
+                check_sale(app, &mirrored)?;
+                places(*event, &mirrored, *zone, *quantity, *together)
+            }
+            // There is no such event, or it is a draft.
+            None => Err(not_on_sale(app, *event).await?),
+        },
+    }
+}
+
+/// Why an event is not on sale.
+pub async fn not_on_sale(app: &App, event: EventId) -> Result<HoldError, DbErr> {
+    let Some(sale) = store::sale(&app.db, event).await? else {
+        return Ok(HoldError::NoSuch("event"));
+    };
+    Ok(HoldError::NotOnSale {
+        sales_open_at: sale.sales_open_at.filter(|opens_at| sale.now < *opens_at),
+    })
+}
+
+/// The event of the tickets, where it is mirrored; otherwise it begins to be.
+fn mirrored_event(
+    app: &App,
+    event: Option<EventId>,
+    tickets: &[TicketId],
+) -> Option<(EventId, Arc<Mirrored>)> {
+    match event {
+        Some(id) => Some((id, app.mirror.peek(id)?)),
+        None => app.mirror.peek_event_of(*tickets.first()?),
+    }
+}
+
+async fn named(
+    app: &App,
+    event: EventId,
+    mirrored: &Arc<Mirrored>,
+    tickets: &[TicketId],
+) -> Result<Proposal, HoldError> {
+    let seen = look_at(&mirrored.seats(), tickets);
+    let Some(seen) = seen else {
+        // One of another event, or none at all: the database tells which.
+        return named_by_the_database(app, Some(event), tickets).await;
+    };
+    let taken: Vec<_> = seen.iter().filter(|c| c.is_taken()).cloned().collect();
+    // Before the sale is looked at: in a crowd nearly everybody is answered here.
+    if !taken.is_empty() {
+        return Err(HoldError::Taken {
+            conflicts: taken,
+            alternatives: near_miss::near(mirrored, tickets),
+        });
+    }
+    check_sale(app, mirrored)?;
+    let ids = seen.iter().map(|c| c.ticket_id).collect::<Vec<_>>();
+    Ok(propose_from(event, mirrored, &ids, None))
+}
+
+/// The tickets as the mirror knows them; `None` where it does not know all.
+fn look_at(seats: &Seats, tickets: &[TicketId]) -> Option<Vec<Conflict>> {
+    let look = |id: &TicketId| {
+        let seat = seats.get(id.0)?;
+        Some(Conflict {
+            ticket_id: id.0,
+            row_number: seat.row,
+            seat_number: seat.seat,
+            status: ticket_status(seat.status),
+            version: seat.version,
+        })
+    };
+    tickets.iter().map(look).collect()
+}
+
+async fn named_by_the_database(
+    app: &App,
+    event: Option<EventId>,
+    tickets: &[TicketId],
+) -> Result<Proposal, HoldError> {
+    let found = store::named_tickets(&app.db, tickets).await?;
+    let event = match (event, found.first()) {
+        (Some(event), _) => event,
+        (None, Some(first)) => EventId(first.event_id),
+        (None, None) => return Err(HoldError::NoSuch("ticket")),
+    };
+    if found.len() < tickets.len() {
+        return Err(HoldError::NoSuch("ticket"));
+    }
+    if found.iter().any(|ticket| ticket.event_id != event.0) {
+        return Err(HoldError::MixedEvents);
+    }
+    // Somebody is interested in it.
+    let mirrored = app.mirror.peek(event);
+    let taken = found.iter().filter(|t| t.status != TicketStatus::Available);
+    let conflicts: Vec<_> = taken.map(store::Candidate::conflict).collect();
+    if !conflicts.is_empty() {
+        let near = |mirrored: &Arc<Mirrored>| near_miss::near(mirrored, tickets);
+        return Err(HoldError::Taken {
+            conflicts,
+            alternatives: mirrored.as_ref().map(near).unwrap_or_default(),
+        });
+    }
+    let sale = store::sale(&app.db, event).await?;
+    let Some(sale) = sale.filter(store::Sale::is_open) else {
+        return Err(not_on_sale(app, event).await?);
+    };
+    Ok(Proposal {
+        event,
+        currency: sale.currency,
+        is_limited: sale.limit_per_customer.is_some(),
+        tickets: found.into_iter().map(store::Candidate::proposed).collect(),
+        _marks: None,
+    })
+}
+
+fn places(
+    event: EventId,
+    mirrored: &Arc<Mirrored>,
+    zone: ZoneId,
+    quantity: usize,
+    together: Together,
+) -> Result<Option<Proposal>, HoldError> {
+    let mut seats = mirrored.seats();
+    let taken = match together {
+        // From a random spot on, so that instances rarely pick the same places.
+        Together::Anywhere => seats.take_any(zone.0, quantity, rand::rng().random()),
+        Together::Adjacent => seats.take_together(zone.0, quantity),
+        Together::AsNearAsPossible => seats.take_split(zone.0, quantity),
+    };
+    match taken.ok_or(HoldError::NoSuch("zone"))? {
+        Taken::Tickets(ids) => {
+            drop(seats);
+            let marks = Marks {
+                mirrored: Arc::clone(mirrored),
+                tickets: ids.clone(),
+            };
+            Ok(Some(propose_from(event, mirrored, &ids, Some(marks))))
+        }
+        Taken::InFlight => Ok(None),
+        Taken::TooFew { available } => Err(HoldError::SoldOut {
+            zone,
+            available: available as u64,
+        }),
+        Taken::NotTogether { available, largest } => {
+            drop(seats);
+            Err(HoldError::NotAdjacent {
+                zone,
+                available: available as u64,
+                largest: largest as u64,
+                alternatives: near_miss::elsewhere(mirrored, zone, quantity),
+            })
+        }
+    }
+}
+
+/// How near to each other places must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Together {
+    /// Wherever they are.
+    Anywhere,
+    /// Side by side in one row, the best such block.
+    Adjacent,
+    /// Side by side where possible, otherwise in as few blocks as near to each other as possible.
+    AsNearAsPossible,
+}
+
+fn propose_from(
+    event: EventId,
+    mirrored: &Arc<Mirrored>,
+    ids: &[i64],
+    marks: Option<Marks>,
+) -> Proposal {
+    let facts = mirrored.facts();
+    let name_of = |zone_id| {
+        let zone = facts.zones.iter().find(|zone| zone.id == zone_id);
+        zone.map(|zone| zone.name.clone()).unwrap_or_default()
+    };
+    let seats = mirrored.seats();
+    let proposed = |id: &i64| {
+        let seat = seats.get(*id)?;
+        Some(Proposed {
+            id: TicketId(*id),
+            zone_id: seat.zone_id,
+            zone_name: name_of(seat.zone_id),
+            row_number: seat.row,
+            seat_number: seat.seat,
+            version: seat.version,
+        })
+    };
+    let mut tickets: Vec<_> = ids.iter().filter_map(proposed).collect();
+    tickets.sort_unstable_by_key(|ticket| ticket.id);
+    Proposal {
+        event,
+        currency: facts.event.currency.clone(),
+        is_limited: facts.event.limit_per_customer.is_some(),
+        tickets,
+        _marks: marks,
+    }
+}
+
+/// Refuses an event that is not on sale, by the database's time.
+fn check_sale(app: &App, mirrored: &Mirrored) -> Result<(), HoldError> {
+    match app.mirror.now() {
+        Some(now) if !mirrored.is_on_sale(now) => {
+            let facts = mirrored.facts();
+            Err(HoldError::NotOnSale {
+                sales_open_at: facts.event.sales_open_at.filter(|opens_at| now < *opens_at),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Places that an attempt of this instance tries; free for others when this is dropped.
+struct Marks {
+    mirrored: Arc<Mirrored>,
+    tickets: Vec<i64>,
+}
+
+impl Drop for Marks {
+    fn drop(&mut self) {
+        self.mirrored.seats().give_back(&self.tickets);
+    }
+}
+
+impl std::fmt::Debug for Marks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Marks").field(&self.tickets).finish()
+    }
+}

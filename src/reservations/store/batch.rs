@@ -1,0 +1,289 @@
+//! What a batch of changes reads and writes: a few statements, however many changes there are.
+//!
+//! Rows are locked in one order, reservations before payments before customers before tickets and
+//! each sort by id, so that the batches of several instances wait for each other rather than
+//! deadlock. SQLite, which has one writer at a time, has no row locks and needs none.
+
+use sea_orm::{
+    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, QueryResult, Statement, Value,
+};
+use std::collections::{HashMap, HashSet};
+use uuid::Uuid;
+
+use super::HeldTicket;
+use crate::db::{self, Column, Rows};
+use crate::entity::payment::PaymentStatus;
+use crate::entity::reservation;
+use crate::ids::{EventId, PaymentId, ReservationId, TicketId, UserId};
+use crate::reservations::batch::{Claimed, Seen, SeenReservation, SeenTicket};
+
+/// Reads what a batch needs, and keeps others from changing it until the transaction ends.
+pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbErr> {
+    let read = Reader {
+        tx,
+        backend: tx.get_database_backend(),
+    };
+    let mut seen = Seen::default();
+    if !needs.reservations.is_empty() || !needs.due.is_empty() {
+        seen.reservations = read.reservations(needs.reservations, needs.due).await?;
+    }
+    if !needs.customers.is_empty() {
+        seen.customers = read.customers(needs.customers).await?;
+    }
+    if !needs.tickets.is_empty() {
+        seen.tickets = read.tickets(needs.tickets).await?;
+    }
+    if !needs.keys.is_empty() {
+        seen.keys = read.keys(needs.keys).await?;
+    }
+    Ok(seen)
+}
+
+struct Reader<'a> {
+    tx: &'a DatabaseTransaction,
+    backend: DatabaseBackend,
+}
+
+impl Reader<'_> {
+    /// Runs a query over `rows`, which it calls `x`.
+    async fn query(
+        &self,
+        rows: Rows,
+        sql: impl FnOnce(String) -> String,
+    ) -> Result<Vec<QueryResult>, DbErr> {
+        let mut values: Vec<Value> = Vec::new();
+        let sql = sql(rows.table("x", self.backend, &mut values));
+        self.tx
+            .query_all_raw(Statement::from_sql_and_values(self.backend, sql, values))
+            .await
+    }
+
+    /// The clause that locks rows of the table `alias`.
+    fn locking(&self, alias: &str) -> String {
+        match self.backend {
+            DatabaseBackend::Postgres => format!("FOR NO KEY UPDATE OF {alias}"),
+            _ => String::new(),
+        }
+    }
+
+    async fn tickets(
+        &self,
+        wanted: HashSet<TicketId>,
+    ) -> Result<HashMap<TicketId, SeenTicket>, DbErr> {
+        let ids = wanted.into_iter().map(|id| id.0).collect();
+        let rows = Rows::default().with("id", Column::Integers(ids));
+        let now = db::now_sql(self.backend);
+        let found = self
+            .query(rows, |x| {
+                format!(
+                    "SELECT t.id, t.event_id, t.status, t.version, z.price_amount, \
+                            e.limit_per_customer, {now} AS now, \
+                            e.status = 'published' \
+                            AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
+                            AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_on_sale \
+                     FROM {x} JOIN tickets t ON t.id = x.id \
+                     JOIN zones z ON z.id = t.zone_id JOIN events e ON e.id = t.event_id \
+                     ORDER BY t.id {}",
+                    self.locking("t")
+                )
+            })
+            .await?;
+        found
+            .iter()
+            .map(|row| {
+                let limit: Option<i32> = row.try_get("", "limit_per_customer")?;
+                let ticket = SeenTicket {
+                    event: EventId(row.try_get("", "event_id")?),
+                    status: row.try_get("", "status")?,
+                    version: row.try_get("", "version")?,
+                    price_amount: row.try_get("", "price_amount")?,
+                    is_on_sale: row.try_get("", "is_on_sale")?,
+                    limit_per_customer: limit.and_then(|limit| u32::try_from(limit).ok()),
+                    now: row.try_get("", "now")?,
+                };
+                Ok((TicketId(row.try_get("", "id")?), ticket))
+            })
+            .collect()
+    }
+
+    async fn reservations(
+        &self,
+        needed: HashSet<ReservationId>,
+        due: HashSet<ReservationId>,
+    ) -> Result<HashMap<ReservationId, SeenReservation>, DbErr> {
+        let mut seen = HashMap::new();
+        for (ids, unless_locked) in [(needed, ""), (due, "SKIP LOCKED")] {
+            if ids.is_empty() {
+                continue;
+            }
+            let now = db::now_sql(self.backend);
+            let mut locking = self.locking("r");
+            if !locking.is_empty() {
+                locking = format!("{locking} {unless_locked}");
+            }
+            let found = self
+                .query(reservation_rows(ids), |x| {
+                    format!(
+                        "SELECT r.*, {now} AS now FROM {x} JOIN reservations r ON r.id = x.id \
+                         ORDER BY r.id {locking}"
+                    )
+                })
+                .await?;
+            for row in found {
+                let reservation = reservation_of(&row)?;
+                let entry = SeenReservation {
+                    now: row.try_get("", "now")?,
+                    tickets: Vec::new(),
+                    payment: None,
+                    reservation,
+                };
+                seen.insert(ReservationId(entry.reservation.id), entry);
+            }
+        }
+        if !seen.is_empty() {
+            self.add_payments(&mut seen).await?;
+            self.add_tickets(&mut seen).await?;
+        }
+        Ok(seen)
+    }
+
+    async fn add_payments(
+        &self,
+        seen: &mut HashMap<ReservationId, SeenReservation>,
+    ) -> Result<(), DbErr> {
+        let rows = reservation_rows(seen.keys().copied());
+        let found = self
+            .query(rows, |x| {
+                format!(
+                    "SELECT p.reservation_id, p.id, p.status \
+                     FROM {x} JOIN payments p ON p.reservation_id = x.id \
+                     WHERE p.status IN ('pending', 'succeeded') ORDER BY p.id {}",
+                    self.locking("p")
+                )
+            })
+            .await?;
+        for row in found {
+            let id = ReservationId(row.try_get("", "reservation_id")?);
+            let payment: (Uuid, PaymentStatus) =
+                (row.try_get("", "id")?, row.try_get("", "status")?);
+            if let Some(entry) = seen.get_mut(&id) {
+                entry.payment = Some((PaymentId(payment.0), payment.1));
+            }
+        }
+        Ok(())
+    }
+
+    /// The tickets that reservations have. Only who has locked the reservation changes those.
+    async fn add_tickets(
+        &self,
+        seen: &mut HashMap<ReservationId, SeenReservation>,
+    ) -> Result<(), DbErr> {
+        let rows = reservation_rows(seen.keys().copied());
+        let found = self
+            .query(rows, |x| {
+                format!(
+                    "SELECT a.reservation_id, a.price_amount, t.id, t.zone_id, t.row_number, \
+                            t.seat_number, t.version, z.name AS zone_name \
+                     FROM {x} JOIN reservation_tickets a ON a.reservation_id = x.id AND a.active \
+                     JOIN tickets t ON t.id = a.ticket_id JOIN zones z ON z.id = t.zone_id \
+                     ORDER BY t.id"
+                )
+            })
+            .await?;
+        for row in found {
+            let id = ReservationId(row.try_get("", "reservation_id")?);
+            let ticket = HeldTicket {
+                id: row.try_get("", "id")?,
+                zone_id: row.try_get("", "zone_id")?,
+                zone_name: row.try_get("", "zone_name")?,
+                row_number: row.try_get("", "row_number")?,
+                seat_number: row.try_get("", "seat_number")?,
+                price_amount: row.try_get("", "price_amount")?,
+                version: row.try_get("", "version")?,
+            };
+            if let Some(entry) = seen.get_mut(&id) {
+                entry.tickets.push(ticket);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many tickets the buyers have. Their rows are locked first, so that what another
+    /// instance is about to give them is counted, or waits for this.
+    async fn customers(
+        &self,
+        customers: HashSet<(UserId, EventId)>,
+    ) -> Result<HashMap<(UserId, EventId), u32>, DbErr> {
+        let users: HashSet<Uuid> = customers.iter().map(|(user, _)| user.0).collect();
+        if self.backend == DatabaseBackend::Postgres {
+            let rows = Rows::default().with("id", Column::Uuids(users.into_iter().collect()));
+            self.query(rows, |x| {
+                format!(
+                    "SELECT u.id FROM {x} JOIN users u ON u.id = x.id ORDER BY u.id {}",
+                    self.locking("u")
+                )
+            })
+            .await?;
+        }
+        let (users, events) = customers
+            .iter()
+            .map(|(user, event)| (user.0, event.0))
+            .unzip();
+        let rows = Rows::default()
+            .with("user_id", Column::Uuids(users))
+            .with("event_id", Column::Integers(events));
+        let found = self
+            .query(rows, |x| {
+                format!(
+                    "SELECT x.user_id, x.event_id, COUNT(a.ticket_id) AS tickets FROM {x} \
+                     JOIN reservations r ON r.user_id = x.user_id AND r.event_id = x.event_id \
+                     JOIN reservation_tickets a ON a.reservation_id = r.id AND a.active \
+                     GROUP BY x.user_id, x.event_id"
+                )
+            })
+            .await?;
+        // Who has none is not found, but was counted.
+        let mut counts: HashMap<_, _> = customers.into_iter().map(|key| (key, 0)).collect();
+        for row in found {
+            let key = (
+                UserId(row.try_get("", "user_id")?),
+                EventId(row.try_get("", "event_id")?),
+            );
+            let tickets: i64 = row.try_get("", "tickets")?;
+            counts.insert(key, u32::try_from(tickets).unwrap_or(u32::MAX));
+        }
+        Ok(counts)
+    }
+
+    async fn keys(
+        &self,
+        keys: HashSet<(UserId, String)>,
+    ) -> Result<HashSet<(UserId, String)>, DbErr> {
+        let (users, texts) = keys.into_iter().map(|(user, text)| (user.0, text)).unzip();
+        let rows = Rows::default()
+            .with("user_id", Column::Uuids(users))
+            .with("text", Column::Texts(texts));
+        let found = self
+            .query(rows, |x| {
+                format!(
+                    "SELECT k.user_id, k.key FROM {x} \
+                     JOIN idempotency_keys k ON k.user_id = x.user_id AND k.key = x.text"
+                )
+            })
+            .await?;
+        found
+            .iter()
+            .map(|row| Ok((UserId(row.try_get("", "user_id")?), row.try_get("", "key")?)))
+            .collect()
+    }
+}
+
+fn reservation_rows(ids: impl IntoIterator<Item = ReservationId>) -> Rows {
+    let ids = ids.into_iter().map(|id| id.0).collect();
+    Rows::default().with("id", Column::Uuids(ids))
+}
+
+fn reservation_of(row: &QueryResult) -> Result<reservation::Model, DbErr> {
+    use sea_orm::FromQueryResult;
+    reservation::Model::from_query_result(row, "")
+}

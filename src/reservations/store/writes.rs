@@ -1,0 +1,345 @@
+//! Writing what a batch of changes decided.
+//!
+//! The database has the last word on each row: a ticket is moved from the version and status that
+//! were seen, a hold is changed at the version that was seen and by the database's time. The rows
+//! that were touched are counted, and one too few undoes everything.
+
+use sea_orm::{
+    ActiveEnum, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement, Value,
+};
+
+use crate::db::{self, Column, Rows};
+use crate::entity::payment;
+use crate::entity::reservation;
+use crate::entity::ticket::TicketStatus;
+use crate::idempotency::KeptAnswer;
+use crate::ids::PaymentId;
+use crate::reservations::batch::{Move, Writes};
+
+/// Writes everything; false where something is not as it was read, so that nothing may stay.
+pub async fn write(tx: &DatabaseTransaction, writes: Writes) -> Result<bool, DbErr> {
+    let backend = tx.get_database_backend();
+    let parts = parts(writes, backend);
+    let expected: u64 = parts.iter().map(|part| part.rows_touched).sum();
+    let touched = if backend == DatabaseBackend::Postgres {
+        write_at_once(tx, parts).await?
+    } else {
+        write_one_by_one(tx, backend, parts).await?
+    };
+    Ok(touched == expected)
+}
+
+/// Rows, and the statements that write them.
+struct Part {
+    name: &'static str,
+    rows: Rows,
+    statements: Vec<String>,
+    /// How many rows the statements touch together.
+    rows_touched: u64,
+}
+
+/// As one statement of many parts: one round trip.
+async fn write_at_once(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<u64, DbErr> {
+    let backend = DatabaseBackend::Postgres;
+    let mut values: Vec<Value> = Vec::new();
+    let mut clauses = Vec::new();
+    let mut counts = Vec::new();
+    for part in parts {
+        let rows = part.rows.table("r", backend, &mut values);
+        clauses.push(format!(
+            "{} AS MATERIALIZED (SELECT * FROM {rows})",
+            part.name
+        ));
+        for statement in part.statements {
+            let name = format!("w{}", counts.len());
+            counts.push(format!("(SELECT COUNT(*) FROM {name})"));
+            clauses.push(format!("{name} AS ({statement} RETURNING 1)"));
+        }
+    }
+    let sql = format!(
+        "WITH {} SELECT {} AS touched",
+        clauses.join(", "),
+        counts.join(" + ")
+    );
+    let row = tx
+        .query_one_raw(Statement::from_sql_and_values(backend, sql, values))
+        .await?;
+    let touched: i64 = row
+        .ok_or_else(|| DbErr::RecordNotFound("a count".into()))?
+        .try_get("", "touched")?;
+    Ok(u64::try_from(touched).unwrap_or(0))
+}
+
+/// SQLite knows no writing part of a statement, and has no round trips to save.
+async fn write_one_by_one(
+    tx: &DatabaseTransaction,
+    backend: DatabaseBackend,
+    parts: Vec<Part>,
+) -> Result<u64, DbErr> {
+    let mut touched = 0;
+    for part in parts {
+        let mut values: Vec<Value> = Vec::new();
+        let rows = part.rows.table("r", backend, &mut values);
+        for statement in part.statements {
+            let sql = format!("WITH {} AS (SELECT * FROM {rows}) {statement}", part.name);
+            let statement = Statement::from_sql_and_values(backend, sql, values.clone());
+            touched += tx.execute_raw(statement).await?.rows_affected();
+        }
+    }
+    Ok(touched)
+}
+
+fn parts(writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
+    let mut parts = Vec::new();
+    if !writes.reservations.is_empty() {
+        parts.push(insert_reservations(writes.reservations));
+    }
+    if !writes.changed.is_empty() {
+        parts.push(change_reservations(writes.changed, backend));
+    }
+    if !writes.moves.is_empty() {
+        parts.push(move_tickets(&writes.moves));
+    }
+    if !writes.payments.is_empty() {
+        parts.push(insert_payments(writes.payments));
+    }
+    if !writes.paid.is_empty() {
+        parts.push(mark_paid(&writes.paid, backend));
+    }
+    if !writes.answers.is_empty() {
+        parts.push(keep_answers(writes.answers));
+    }
+    parts
+}
+
+fn insert_reservations(new: Vec<reservation::Model>) -> Part {
+    let rows_touched = new.len() as u64;
+    let currencies = new.iter().map(|r| r.currency.clone()).collect();
+    let rows = Rows::default()
+        .with("id", Column::Uuids(new.iter().map(|r| r.id).collect()))
+        .with(
+            "user_id",
+            Column::Uuids(new.iter().map(|r| r.user_id).collect()),
+        )
+        .with(
+            "event_id",
+            Column::Integers(new.iter().map(|r| r.event_id).collect()),
+        )
+        .with("status", Column::Texts(texts(new.iter().map(|r| r.status))))
+        .with(
+            "expires_at",
+            Column::Times(new.iter().map(|r| r.expires_at).collect()),
+        )
+        .with(
+            "total_amount",
+            Column::Integers(new.iter().map(|r| r.total_amount).collect()),
+        )
+        .with("currency", Column::Texts(currencies))
+        .with(
+            "created_at",
+            Column::Times(new.iter().map(|r| r.created_at).collect()),
+        )
+        .with(
+            "version",
+            Column::Integers(new.iter().map(|r| r.version).collect()),
+        );
+    Part {
+        name: "made",
+        rows,
+        statements: vec![
+            "INSERT INTO reservations \
+               (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, version) \
+             SELECT id, user_id, event_id, status, expires_at, total_amount, currency, created_at, version \
+             FROM made"
+                .into(),
+        ],
+        rows_touched,
+    }
+}
+
+/// A hold whose time is up can only expire, and only such a one does, by the time of this moment:
+/// waiting for the row locks may have taken a while.
+fn change_reservations(changed: Vec<reservation::Model>, backend: DatabaseBackend) -> Part {
+    let rows_touched = changed.len() as u64;
+    let ended = changed.iter().map(|r| r.ended_at.unwrap_or(r.expires_at));
+    let rows = Rows::default()
+        .with("id", Column::Uuids(changed.iter().map(|r| r.id).collect()))
+        .with(
+            "status",
+            Column::Texts(texts(changed.iter().map(|r| r.status))),
+        )
+        .with(
+            "expires_at",
+            Column::Times(changed.iter().map(|r| r.expires_at).collect()),
+        )
+        .with(
+            "total_amount",
+            Column::Integers(changed.iter().map(|r| r.total_amount).collect()),
+        )
+        .with("ended_at", Column::Times(ended.collect()))
+        .with(
+            "version",
+            Column::Integers(changed.iter().map(|r| r.version).collect()),
+        );
+    let now = db::now_sql(backend);
+    Part {
+        name: "changed",
+        rows,
+        statements: vec![format!(
+            "UPDATE reservations AS r SET status = x.status, expires_at = x.expires_at, \
+                    total_amount = x.total_amount, version = x.version, \
+                    ended_at = CASE WHEN x.status = 'held' THEN NULL ELSE x.ended_at END \
+             FROM changed x WHERE r.id = x.id AND r.version = x.version - 1 AND r.status = 'held' \
+               AND (x.status = 'expired') = (r.expires_at <= {now})"
+        )],
+        rows_touched,
+    }
+}
+
+fn move_tickets(moves: &[Move]) -> Part {
+    let count = moves.len() as u64;
+    let rows = Rows::default()
+        .with(
+            "ticket_id",
+            Column::Integers(moves.iter().map(|m| m.ticket.0).collect()),
+        )
+        .with(
+            "version",
+            Column::Integers(moves.iter().map(|m| m.version).collect()),
+        )
+        .with(
+            "from_status",
+            Column::Texts(texts(moves.iter().map(|m| m.from))),
+        )
+        .with(
+            "to_status",
+            Column::Texts(texts(moves.iter().map(|m| m.to))),
+        )
+        .with("cause", Column::Texts(texts(moves.iter().map(|m| m.cause))))
+        .with(
+            "reservation_id",
+            Column::Uuids(moves.iter().map(|m| m.reservation.0).collect()),
+        )
+        .with(
+            "price_amount",
+            Column::Integers(moves.iter().map(|m| m.price_amount).collect()),
+        )
+        .with("at", Column::Times(moves.iter().map(|m| m.at).collect()));
+    let mut statements = vec![
+        "UPDATE tickets AS t SET status = x.to_status, version = t.version + 1, \
+                reservation_id = CASE WHEN x.to_status IN ('held', 'sold') THEN x.reservation_id END \
+         FROM moved x \
+         WHERE t.id = x.ticket_id AND t.version = x.version AND t.status = x.from_status"
+            .to_owned(),
+        "INSERT INTO ledger \
+           (ticket_id, version, from_status, to_status, cause, reservation_id, at) \
+         SELECT ticket_id, version + 1, from_status, to_status, cause, reservation_id, at FROM moved"
+            .to_owned(),
+    ];
+    let mut rows_touched = 2 * count;
+    let moves_to = |to| moves.iter().filter(|m| m.to == to).count() as u64;
+    let (held, given_up) = (
+        moves_to(TicketStatus::Held),
+        moves_to(TicketStatus::Available),
+    );
+    if held > 0 {
+        statements.push(
+            "INSERT INTO reservation_tickets (reservation_id, ticket_id, price_amount, active) \
+             SELECT reservation_id, ticket_id, price_amount, TRUE FROM moved WHERE to_status = 'held'"
+                .to_owned(),
+        );
+    }
+    if given_up > 0 {
+        statements.push(
+            "UPDATE reservation_tickets AS a SET active = FALSE FROM moved x \
+             WHERE x.to_status = 'available' AND a.reservation_id = x.reservation_id \
+               AND a.ticket_id = x.ticket_id AND a.active"
+                .to_owned(),
+        );
+    }
+    rows_touched += held + given_up;
+    Part {
+        name: "moved",
+        rows,
+        statements,
+        rows_touched,
+    }
+}
+
+fn insert_payments(new: Vec<payment::Model>) -> Part {
+    let rows_touched = new.len() as u64;
+    let currencies = new.iter().map(|p| p.currency.clone()).collect();
+    let methods = new.iter().map(|p| p.method.clone()).collect();
+    let tokens = new.iter().map(|p| p.token.clone()).collect();
+    let rows = Rows::default()
+        .with("id", Column::Uuids(new.iter().map(|p| p.id).collect()))
+        .with(
+            "reservation_id",
+            Column::Uuids(new.iter().map(|p| p.reservation_id).collect()),
+        )
+        .with(
+            "amount",
+            Column::Integers(new.iter().map(|p| p.amount).collect()),
+        )
+        .with("currency", Column::Texts(currencies))
+        .with("method", Column::Texts(methods))
+        .with("token", Column::Texts(tokens))
+        .with("status", Column::Texts(texts(new.iter().map(|p| p.status))))
+        .with(
+            "created_at",
+            Column::Times(new.iter().map(|p| p.created_at).collect()),
+        );
+    Part {
+        name: "intended",
+        rows,
+        statements: vec![
+            "INSERT INTO payments \
+               (id, reservation_id, amount, currency, method, token, status, created_at, updated_at) \
+             SELECT id, reservation_id, amount, currency, method, token, status, created_at, created_at \
+             FROM intended"
+                .into(),
+        ],
+        rows_touched,
+    }
+}
+
+fn mark_paid(paid: &[PaymentId], backend: DatabaseBackend) -> Part {
+    let now = db::now_sql(backend);
+    Part {
+        name: "paid",
+        rows: Rows::default().with("id", Column::Uuids(paid.iter().map(|id| id.0).collect())),
+        statements: vec![format!(
+            "UPDATE payments AS p SET status = 'succeeded', updated_at = {now} FROM paid x \
+             WHERE p.id = x.id AND p.status = 'pending'"
+        )],
+        rows_touched: paid.len() as u64,
+    }
+}
+
+fn keep_answers(answers: Vec<KeptAnswer>) -> Part {
+    let rows_touched = answers.len() as u64;
+    let users = answers.iter().map(|a| a.user.0).collect();
+    let times = answers.iter().map(|a| a.at).collect();
+    let fingerprints = answers.iter().map(|a| a.fingerprint.clone()).collect();
+    let (keys, texts) = answers.into_iter().map(|a| (a.key, a.answer)).unzip();
+    let rows = Rows::default()
+        .with("user_id", Column::Uuids(users))
+        .with("text", Column::Texts(keys))
+        .with("fingerprint", Column::Bytes(fingerprints))
+        .with("answer", Column::Texts(texts))
+        .with("at", Column::Times(times));
+    Part {
+        name: "kept",
+        rows,
+        statements: vec![
+            "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) \
+             SELECT user_id, text, fingerprint, answer, at FROM kept"
+                .into(),
+        ],
+        rows_touched,
+    }
+}
+
+fn texts<E: ActiveEnum<Value = String>>(values: impl Iterator<Item = E>) -> Vec<String> {
+    values.map(|value| value.to_value()).collect()
+}
