@@ -2,7 +2,8 @@
 //! SQLite differ.
 //!
 //! SQLite has one writer at a time, so its writes go through a pool of one connection, where they
-//! queue fairly, and begin IMMEDIATE, so that none fails half-way for want of the write lock.
+//! queue fairly, and begin IMMEDIATE, so that none fails half-way for want of the write lock. On
+//! PostgreSQL they have a pool of their own too, in which statements are planned once.
 
 mod rows;
 
@@ -13,7 +14,7 @@ use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
     DatabaseTransaction, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
@@ -65,10 +66,9 @@ impl Db {
         match &config.database_url {
             Some(url) if !config.is_sqlite() => {
                 knock(url).await?;
-                let pool = Database::connect(postgres_options(config, url)).await?;
                 Ok(Self {
-                    read: pool.clone(),
-                    write: pool,
+                    read: Database::connect(reading_options(config, url)).await?,
+                    write: Database::connect(writing_options(config, url)).await?,
                 })
             }
             url => {
@@ -154,23 +154,17 @@ impl Db {
             let idle = u32::try_from(idle).unwrap_or(u32::MAX);
             (idle, size.saturating_sub(idle), most)
         }
-        if self.is_postgres() {
-            let pool = self.read.get_postgres_connection_pool();
-            let (idle, used, most) = counts(
-                pool.size(),
-                pool.num_idle(),
-                pool.options().get_max_connections(),
-            );
-            return vec![("shared", idle, used, most)];
+        fn of<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, u32, u32) {
+            let most = pool.options().get_max_connections();
+            counts(pool.size(), pool.num_idle(), most)
         }
         [("read", &self.read), ("write", &self.write)]
             .map(|(name, connection)| {
-                let pool = connection.get_sqlite_connection_pool();
-                let (idle, used, most) = counts(
-                    pool.size(),
-                    pool.num_idle(),
-                    pool.options().get_max_connections(),
-                );
+                let (idle, used, most) = if self.is_postgres() {
+                    of(connection.get_postgres_connection_pool())
+                } else {
+                    of(connection.get_sqlite_connection_pool())
+                };
                 (name, idle, used, most)
             })
             .to_vec()
@@ -178,7 +172,6 @@ impl Db {
 
     /// Closes every connection.
     pub async fn close(self) {
-        // The two are one pool on PostgreSQL; closing it twice is harmless.
         for pool in [self.read, self.write] {
             if let Err(err) = pool.close().await {
                 tracing::warn!(error = %err, "failed to close the database connections");
@@ -249,8 +242,8 @@ fn sql_state(err: &DbErr) -> Option<Cow<'_, str>> {
     err.as_database_error().and_then(DatabaseError::code)
 }
 
-fn is_connection_lost(err: &sea_orm::sqlx::Error) -> bool {
-    use sea_orm::sqlx::Error;
+fn is_connection_lost(err: &sqlx::Error) -> bool {
+    use sqlx::Error;
     match err {
         Error::Io(_)
         | Error::PoolTimedOut
@@ -285,16 +278,47 @@ async fn knock(url: &str) -> Result<(), DbErr> {
 
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
-fn postgres_options(config: &Config, url: &str) -> ConnectOptions {
+/// Three quarters of the connections: what writes needs few, since a batch takes one.
+fn reading_options(config: &Config, url: &str) -> ConnectOptions {
+    let writing = writing_connections(config);
+    postgres_options(config, url, config.db_max_connections - writing, &[])
+}
+
+fn writing_options(config: &Config, url: &str) -> ConnectOptions {
+    postgres_options(config, url, writing_connections(config), PLANNED_ONCE)
+}
+
+fn writing_connections(config: &Config) -> u32 {
+    config.db_max_connections.div_ceil(4)
+}
+
+/// What writes finds its rows by index, however few or many the tables have. Left to itself,
+/// PostgreSQL plans a batch anew each time, and reads whole tables that it has no statistics of yet.
+const PLANNED_ONCE: &[(&str, &str)] = &[
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("jit", "off"),
+];
+
+fn postgres_options(
+    config: &Config,
+    url: &str,
+    connections: u32,
+    planner: &'static [(&str, &str)],
+) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    common_options(&mut options, config, config.db_max_connections);
+    common_options(&mut options, config, connections);
     options.map_sqlx_postgres_opts(|options| {
-        options.application_name("holdfast").options([
+        let limits = [
             ("statement_timeout", "15s"),
             ("lock_timeout", "5s"),
             // Ends what a lost connection left open, so that it cannot block others for long.
             ("idle_in_transaction_session_timeout", "10s"),
-        ])
+        ];
+        let options = options.application_name("holdfast").options(limits);
+        options.options(planner.iter().copied())
     });
     options
 }
