@@ -9,6 +9,7 @@ use poem::Request;
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use uuid::Uuid;
 
 use crate::entity::user::Role;
@@ -75,6 +76,16 @@ const AUDIENCE: &str = "holdfast-api";
 // Fixed: a token cannot choose how it is checked (RFC 8725, section 3.1).
 const ALGORITHM: Algorithm = Algorithm::HS256;
 
+static VALIDATION: LazyLock<Validation> = LazyLock::new(|| {
+    let mut validation = Validation::new(ALGORITHM);
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    // The library reads the machine's clock; ours is compared with the claim.
+    validation.validate_exp = false;
+    validation
+});
+
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -112,14 +123,8 @@ fn app_of(request: &Request) -> &App {
 }
 
 fn read_token(app: &App, token: &str) -> Result<Caller, Problem> {
-    let mut validation = Validation::new(ALGORITHM);
-    validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    // The library reads the machine's clock; ours is compared below.
-    validation.validate_exp = false;
     let key = DecodingKey::from_secret(&app.token_secret);
-    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &VALIDATION)
         .map_err(|_| unauthenticated("The access token is not valid."))?
         .claims;
     if claims.exp <= app.clock.now().timestamp() {

@@ -13,6 +13,7 @@ mod m20261121_000004_payments;
 mod m20261121_000005_ledger;
 mod m20261121_000006_idempotency_keys;
 mod m20261121_000007_flash_sales;
+mod m20261121_000008_no_foreign_keys_in_sales;
 
 /// Every change, in order.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_ledger::Migration),
             Box::new(m20261121_000006_idempotency_keys::Migration),
             Box::new(m20261121_000007_flash_sales::Migration),
+            Box::new(m20261121_000008_no_foreign_keys_in_sales::Migration),
         ]
     }
 }

@@ -55,7 +55,7 @@ fn queries_are_written_in_stores_only() {
 #[test]
 fn a_file_fits_into_a_head() {
     let mut long = Vec::new();
-    for directory in ["src", "tests", "migration"] {
+    for directory in ["bench", "migration", "src", "tests"] {
         for (path, text) in sources(directory) {
             let lines = text.lines().count();
             if lines > MOST_LINES {

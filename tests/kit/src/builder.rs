@@ -73,6 +73,7 @@ impl<T> Builder<T> {
         Settings {
             env,
             args: self.args.clone(),
+            program: None,
         }
     }
 }

@@ -73,7 +73,8 @@ impl Builder<Instances> {
         let stores = self.start_stores(Backend::PostgresRedis).await?;
         let settings = self.settings(&stores);
         let instances = start_together(self.target.0, &settings).await?;
-        let nginx = Nginx::start(&instances).await?;
+        let addresses: Vec<&str> = instances.iter().map(Instance::address).collect();
+        let nginx = Nginx::start(&addresses).await?;
         let system = System::new(stores, nginx.base_url(), settings.env)?;
         Ok(Cluster {
             nginx,

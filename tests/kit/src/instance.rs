@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -37,7 +37,7 @@ pub struct Instance {
     metrics_url: String,
     process: Process,
     client: Client,
-    _directory: Directory,
+    directory: Directory,
 }
 
 /// What an instance is started with, apart from its ports.
@@ -45,9 +45,26 @@ pub struct Instance {
 pub(crate) struct Settings {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) args: Vec<OsString>,
+    /// None: the one that Cargo has built for the tests.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Instance {
+    /// Starts an instance of this binary with these settings and waits until it is ready. Without a
+    /// database URL its data is in its [directory](Self::directory).
+    pub async fn start_of(
+        program: &Path,
+        name: &str,
+        env: BTreeMap<String, String>,
+    ) -> Result<Self> {
+        let settings = Settings {
+            env,
+            args: Vec::new(),
+            program: Some(program.to_owned()),
+        };
+        Self::start(name, &settings).await
+    }
+
     /// Starts an instance and waits until it is ready.
     pub(crate) async fn start(name: &str, settings: &Settings) -> Result<Self> {
         let mut started = Self::try_start(name, settings).await;
@@ -76,7 +93,7 @@ impl Instance {
         env.insert("HOLDFAST_INSTANCE".to_owned(), name.to_owned());
         let process = Process::start(Launch {
             name: format!("holdfast {name}"),
-            program: binary(),
+            program: settings.program.clone().unwrap_or_else(binary),
             args: settings.args.clone(),
             env,
             user: None,
@@ -92,7 +109,7 @@ impl Instance {
                 .no_proxy()
                 .timeout(Duration::from_secs(10))
                 .build()?,
-            _directory: directory,
+            directory,
         };
         instance.ready().await?;
         Ok(instance)
@@ -111,8 +128,13 @@ impl Instance {
         &self.metrics_url
     }
 
+    /// Where it runs and keeps its data, removed when it is dropped.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// `host:port`, as a load balancer names it.
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         self.base_url.trim_start_matches("http://")
     }
 

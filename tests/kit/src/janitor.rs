@@ -67,10 +67,10 @@ struct Janitor {
 
 /// A directory for one server, removed when this is dropped or when the test process ends.
 #[derive(Debug)]
-pub(crate) struct Directory(PathBuf);
+pub struct Directory(PathBuf);
 
 impl Directory {
-    pub(crate) fn create(name: &str) -> Result<Self> {
+    pub fn create(name: &str) -> Result<Self> {
         static CREATED: AtomicU32 = AtomicU32::new(0);
         let number = CREATED.fetch_add(1, Ordering::Relaxed);
         let path = root().join(format!("{name}-{number}"));
@@ -78,11 +78,11 @@ impl Directory {
         Ok(Self(path))
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
+    pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

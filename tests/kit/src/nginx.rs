@@ -10,7 +10,6 @@ use nix::sys::signal::Signal;
 
 use crate::{
     engine,
-    instance::Instance,
     janitor::Directory,
     ports::free_port,
     process::{Launch, Process, tail},
@@ -52,18 +51,19 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    pub(crate) async fn start(instances: &[Instance]) -> Result<Self> {
-        let mut started = Self::try_start(instances).await;
+    /// Balances over whatever answers at these addresses, each a `host:port`.
+    pub async fn start(addresses: &[&str]) -> Result<Self> {
+        let mut started = Self::try_start(addresses).await;
         for _ in 1..STARTS {
             if started.is_ok() {
                 break;
             }
-            started = Self::try_start(instances).await;
+            started = Self::try_start(addresses).await;
         }
         started.context("failed to start nginx")
     }
 
-    async fn try_start(instances: &[Instance]) -> Result<Self> {
+    async fn try_start(addresses: &[&str]) -> Result<Self> {
         let port = free_port();
         let directory = Directory::create("nginx")?;
         let rules = project().join("holdfast.conf");
@@ -73,7 +73,7 @@ impl Nginx {
             directory.join("listen.conf"),
             format!("listen 127.0.0.1:{port} default_server backlog=4096;\n"),
         )?;
-        fs::write(directory.join("upstream.conf"), upstream(instances)?)?;
+        fs::write(directory.join("upstream.conf"), upstream(addresses)?)?;
 
         let prefix = format!("{}/", directory.path().display());
         let process = Process::start(Launch {
@@ -103,7 +103,12 @@ impl Nginx {
         Ok(nginx)
     }
 
-    pub(crate) fn base_url(&self) -> String {
+    /// The parent of the worker processes.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
@@ -144,7 +149,7 @@ impl Drop for Nginx {
 }
 
 /// The project's upstream, with its balancing and its retries, over other addresses.
-fn upstream(instances: &[Instance]) -> Result<String> {
+fn upstream(addresses: &[&str]) -> Result<String> {
     let file = project().join("upstream.conf");
     let text =
         fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;
@@ -154,9 +159,9 @@ fn upstream(instances: &[Instance]) -> Result<String> {
         .find(|line| is_server(line))
         .and_then(|line| line.trim_start().splitn(3, ' ').nth(2))
         .context("there is no server in the upstream")?;
-    let servers = instances
+    let servers = addresses
         .iter()
-        .map(|instance| format!("    server {} {rules}\n", instance.address()));
+        .map(|address| format!("    server {address} {rules}\n"));
     let others = text.lines().filter(|line| !is_server(line));
     let (head, tail) = others
         .map(|line| format!("{line}\n"))

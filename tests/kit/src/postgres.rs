@@ -58,12 +58,23 @@ impl Postgres {
 
     /// A server of one's own, to pause and to stop.
     pub(crate) async fn start() -> Result<Self> {
-        let mut started = Self::try_start().await;
+        Self::start_with(&SETTINGS).await
+    }
+
+    /// A server for measurements: what is committed has reached the disk, as by default. These
+    /// settings, `name=value`, are not the defaults.
+    pub async fn start_durable(settings: &[&str]) -> Result<Self> {
+        let args: Vec<&str> = settings.iter().flat_map(|it| ["-c", it]).collect();
+        Self::start_with(&args).await
+    }
+
+    async fn start_with(settings: &[&str]) -> Result<Self> {
+        let mut started = Self::try_start(settings).await;
         for _ in 1..STARTS {
             if started.is_ok() {
                 break;
             }
-            started = Self::try_start().await;
+            started = Self::try_start(settings).await;
         }
         started.context("failed to start postgres")
     }
@@ -98,25 +109,36 @@ impl Postgres {
         self.ready().await.expect("postgres recovers");
     }
 
-    fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         let Self { host, port, .. } = self;
         format!("postgres://postgres:postgres@{host}:{port}/{database}")
     }
 
-    async fn administer(&self, statement: &str) -> Result<()> {
+    /// The port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The parent of the processes that serve connections; none in a container.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    /// Runs a statement in the database `postgres`, as its superuser.
+    pub async fn administer(&self, statement: &str) -> Result<()> {
         let connection = connect(&self.url("postgres")).await?;
         connection.execute_unprepared(statement).await?;
         connection.close().await?;
         Ok(())
     }
 
-    async fn try_start() -> Result<Self> {
+    async fn try_start(settings: &[&str]) -> Result<Self> {
         let port = free_port();
         let directory = Directory::create("postgres")?;
         let (server, host) = match Engine::get().await? {
-            Engine::Local => (local(port, &directory)?, "127.0.0.1".to_owned()),
+            Engine::Local => (local(port, &directory, settings)?, "127.0.0.1".to_owned()),
             Engine::Docker => {
-                let container = container(port).await?;
+                let container = container(port, settings).await?;
                 let host = container.host.clone();
                 (Server::Container(container), host)
             }
@@ -182,7 +204,7 @@ pub(crate) async fn connect(url: &str) -> Result<DatabaseConnection> {
         .with_context(|| format!("failed to connect to {url}"))
 }
 
-fn local(port: u16, directory: &Directory) -> Result<Server> {
+fn local(port: u16, directory: &Directory, settings: &[&str]) -> Result<Server> {
     let user = unprivileged_user()?;
     let data = directory.join("data");
     if let Some(user) = &user {
@@ -197,10 +219,10 @@ fn local(port: u16, directory: &Directory) -> Result<Server> {
     let mut args: Vec<OsString> = vec!["-D".into(), data.into(), "-p".into()];
     args.push(port.to_string().into());
     args.extend(["-h", "127.0.0.1", "-c", "unix_socket_directories="].map(OsString::from));
-    args.extend(SETTINGS.map(OsString::from));
+    args.extend(settings.iter().map(OsString::from));
     let launch = Launch {
         name: format!("postgres on port {port}"),
-        program: program("postgres")?,
+        program: postgres_program("postgres")?,
         args,
         env: [("LC_ALL".to_owned(), "C".to_owned())].into(),
         user,
@@ -213,7 +235,7 @@ fn local(port: u16, directory: &Directory) -> Result<Server> {
 
 fn create_cluster(data: &std::path::Path, user: Option<&User>) -> Result<()> {
     use std::os::unix::process::CommandExt;
-    let mut initdb = Command::new(program("initdb")?);
+    let mut initdb = Command::new(postgres_program("initdb")?);
     initdb
         .args(["--no-sync", "--auth=trust", "--username=postgres"])
         .args(["--encoding=UTF8", "--locale=C.UTF-8", "--pgdata"])
@@ -242,8 +264,9 @@ fn unprivileged_user() -> Result<Option<User>> {
     bail!("postgres refuses to run as root, and there is no user `postgres` to run it as")
 }
 
-/// Debian keeps the server's programs outside `PATH`, by version; the newest one is taken.
-fn program(name: &str) -> Result<PathBuf> {
+/// Where a program of PostgreSQL is: `pgbench`, say. Debian keeps them outside `PATH`, by version; the
+/// newest one is taken.
+pub fn postgres_program(name: &str) -> Result<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -260,7 +283,7 @@ fn program(name: &str) -> Result<PathBuf> {
         .context("Docker does not serve the tests")
 }
 
-async fn container(port: u16) -> Result<Container> {
+async fn container(port: u16, settings: &[&str]) -> Result<Container> {
     let (name, tag) = engine::POSTGRES_IMAGE;
     let image = GenericImage::new(name, tag)
         .with_mapped_port(port, 5432.tcp())
@@ -268,7 +291,7 @@ async fn container(port: u16) -> Result<Container> {
         // As locally. Unoptimised, the exchange of a password keeps an instance busy for 0.3 s, each
         // of its connections anew.
         .with_env_var("POSTGRES_HOST_AUTH_METHOD", "trust")
-        .with_cmd(SETTINGS);
+        .with_cmd(settings.iter().copied());
     Container::start(image).await
 }
 

@@ -59,6 +59,11 @@ impl RedisNode {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// None in a container.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
     /// Stops it where it is (SIGSTOP): connections stay open, nothing answers.
     pub async fn pause(&self) {
         self.server.pause().await.expect("a node can be paused");

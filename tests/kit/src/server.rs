@@ -24,6 +24,14 @@ pub(crate) enum Server {
 }
 
 impl Server {
+    /// None in a container, whose processes are not of this machine.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match self {
+            Self::Process(process) => Some(process.pid()),
+            Self::Container(_) => None,
+        }
+    }
+
     /// Stops it where it is: its connections stay open, nothing answers.
     pub(crate) async fn pause(&self) -> Result<()> {
         match self {

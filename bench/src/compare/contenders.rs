@@ -1,0 +1,272 @@
+//! What is measured, in which order, and over what.
+//!
+//! In a round, each group has its turn; every round begins with another group, so that none always
+//! comes after the same one. What is measured runs alone: instances and peers are started for their
+//! turn and ended after it.
+
+mod alone;
+mod ceilings;
+mod designs;
+mod holdfast;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::Result;
+
+use super::rounds::{Results, Run};
+use crate::{
+    load::{Plan, Shape, Until},
+    peers::Peer,
+    servers::{Servers, THREADS, Tuning},
+};
+
+pub use alone::MillionTickets;
+
+/// Connections of a crowd.
+const CROWD: usize = 256;
+
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Seats are made for so many sales a second; a run that sells more than there are gives no figure.
+const SALES_PER_SECOND_AT_MOST: u64 = 25_000;
+
+/// What runs belong together, because they share servers or make one ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Pgbench,
+    Hello,
+    Direct,
+    Nginx,
+    Alone,
+    Sqlite,
+    Design(Peer, Run),
+}
+
+/// The designs, each with the run that measures it.
+pub const DESIGNS: [(Peer, Run); 4] = [
+    (Peer::LockThenWrite, Run::LockThenWrite),
+    (Peer::GateThenRow, Run::GateThenRow),
+    (Peer::WaitingLock, Run::WaitingLock),
+    (Peer::BitmapAndQueue, Run::BitmapAndQueue),
+];
+
+/// What everything is measured over, and how.
+#[derive(Debug)]
+pub struct Stage {
+    pub servers: Servers,
+    pub wanted: BTreeSet<Run>,
+    /// How long a run takes after the warm-up.
+    pub lasting: Duration,
+    pub best: Best,
+    /// Made once, when the first round needs it.
+    pub million: Option<MillionTickets>,
+}
+
+/// The settings that were found best on this machine, and what was tried.
+#[derive(Debug, Clone)]
+pub struct Best {
+    pub pgbench_clients: usize,
+    pub holdfast_pool: u32,
+    pub design_pools: Vec<(Peer, u32)>,
+    /// A line for each thing that was tried.
+    pub tried: Vec<String>,
+}
+
+impl Group {
+    pub fn all() -> Vec<Self> {
+        let designs = DESIGNS.map(|(peer, run)| Self::Design(peer, run));
+        let [first, second, third, fourth] = designs;
+        // Designs stand between the others, so that a slow minute of the machine does not hit only them.
+        vec![
+            Self::Pgbench,
+            Self::Direct,
+            first,
+            Self::Hello,
+            second,
+            Self::Nginx,
+            third,
+            Self::Sqlite,
+            fourth,
+            Self::Alone,
+        ]
+    }
+
+    pub fn runs(self) -> Vec<Run> {
+        match self {
+            Self::Pgbench => vec![Run::Pgbench, Run::PgbenchAlone],
+            Self::Hello => vec![Run::Hello, Run::HelloNginx],
+            Self::Direct => vec![
+                Run::Holdfast,
+                Run::Holdfast128,
+                Run::Holdfast512,
+                Run::HoldfastAlone,
+                Run::HoldfastSoldOut,
+            ],
+            Self::Nginx => vec![Run::Nginx1, Run::Nginx2, Run::Nginx3, Run::NginxSoldOut],
+            Self::Alone => vec![Run::ThousandTickets, Run::MillionTickets],
+            Self::Sqlite => vec![Run::SqliteNode, Run::SqliteLoop],
+            Self::Design(_, run) => vec![run],
+        }
+    }
+}
+
+impl Stage {
+    /// Measures everything that is wanted once.
+    pub async fn play_round(&mut self, round: usize, results: &mut Results) {
+        let mut groups = Group::all();
+        let first = round * 3 % groups.len();
+        groups.rotate_left(first);
+        for group in groups {
+            let runs = self.wanted_of(group);
+            if runs.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.play(group, &runs, results).await {
+                let why = format!("{error:#}");
+                for run in runs {
+                    // What the group has measured before stands; the rest failed with it.
+                    if results.rounds_of(run) <= round {
+                        results.add(run, Err(anyhow::anyhow!("{why}")));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn play(&mut self, group: Group, runs: &[Run], results: &mut Results) -> Result<()> {
+        match group {
+            Group::Pgbench => ceilings::play_pgbench(self, runs, results).await,
+            Group::Hello => ceilings::play_hello(self, runs, results).await,
+            Group::Direct => holdfast::play_direct(self, runs, results).await,
+            Group::Nginx => holdfast::play_nginx(self, runs, results).await,
+            Group::Alone => alone::play(self, runs, results).await,
+            Group::Sqlite => holdfast::play_sqlite(self, runs, results).await,
+            Group::Design(peer, run) => {
+                let pool = self.best.pool_of(peer);
+                let measured = designs::measure(self, peer, pool, self.lasting).await;
+                results.add(run, measured);
+                Ok(())
+            }
+        }
+    }
+
+    /// Tries what may be set, briefly, and keeps what is fastest: for the others as for Holdfast.
+    pub async fn tune(&mut self) -> Result<()> {
+        let briefly = Duration::from_secs(2);
+        if self.wanted.contains(&Run::Pgbench) {
+            let mut rates = Vec::new();
+            for clients in [8, 32, 64] {
+                let rate = ceilings::measure_pgbench(self, clients, briefly).await?;
+                rates.push((clients, rate.per_second));
+            }
+            self.best.pgbench_clients = self.best.choose("pgbench, clients", &rates);
+        }
+        if !self.wanted_of(Group::Direct).is_empty() || !self.wanted_of(Group::Nginx).is_empty() {
+            let mut rates = Vec::new();
+            for pool in [8, 16, 32] {
+                let rate = holdfast::measure_with(self, pool, briefly).await?;
+                rates.push((pool, rate.per_second));
+            }
+            self.best.holdfast_pool = self.best.choose("Holdfast, connections", &rates);
+        }
+        for (peer, run) in DESIGNS {
+            if !self.wanted.contains(&run) {
+                continue;
+            }
+            let mut rates = Vec::new();
+            for pool in [8, 16, 32] {
+                let rate = designs::measure(self, peer, pool, briefly).await?;
+                rates.push((pool, rate.per_second));
+            }
+            let what = format!("{}, connections", run.title());
+            let pool = self.best.choose(&what, &rates);
+            self.best.design_pools.push((peer, pool));
+        }
+        Ok(())
+    }
+
+    fn wanted_of(&self, group: Group) -> Vec<Run> {
+        let runs = group.runs().into_iter();
+        runs.filter(|run| self.wanted.contains(run)).collect()
+    }
+
+    fn tuning(&self) -> Tuning {
+        Tuning {
+            pool: self.best.holdfast_pool,
+            threads: THREADS,
+        }
+    }
+
+    fn crowd(&self, base_url: &str) -> Plan {
+        plan(base_url, CROWD, self.lasting)
+    }
+
+    /// Seats for a run of this length that nobody exhausts.
+    fn seats(&self) -> u64 {
+        SALES_PER_SECOND_AT_MOST * (WARM_UP + self.lasting).as_secs()
+    }
+}
+
+impl Default for Best {
+    fn default() -> Self {
+        Self {
+            pgbench_clients: 32,
+            holdfast_pool: 16,
+            design_pools: Vec::new(),
+            tried: Vec::new(),
+        }
+    }
+}
+
+impl Best {
+    fn pool_of(&self, peer: Peer) -> u32 {
+        let tuned = self.design_pools.iter().find(|(tuned, _)| *tuned == peer);
+        tuned.map_or(16, |(_, pool)| *pool)
+    }
+
+    /// The setting with the highest rate.
+    fn choose<T: Copy + std::fmt::Display>(&mut self, what: &str, rates: &[(T, f64)]) -> T {
+        let best = rates.iter().max_by(|one, other| one.1.total_cmp(&other.1));
+        let (best, _) = *best.expect("something was tried");
+        let tried: Vec<String> = rates
+            .iter()
+            .map(|(setting, rate)| format!("{setting}: {rate:.0}/s"))
+            .collect();
+        let line = format!("{what}: {best} ({})", tried.join(", "));
+        eprintln!("  {line}");
+        self.tried.push(line);
+        best
+    }
+}
+
+fn plan(base_url: &str, connections: usize, lasting: Duration) -> Plan {
+    Plan {
+        base_url: base_url.to_owned(),
+        shape: Shape::Closed { connections },
+        warm_up: WARM_UP,
+        until: Until::Elapsed(lasting),
+        show_progress: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::{Best, Group, Run};
+
+    #[test]
+    fn every_run_belongs_to_one_group() {
+        let mut runs: Vec<Run> = Group::all().into_iter().flat_map(Group::runs).collect();
+        runs.sort_unstable();
+        assert_eq!(runs, Run::value_variants());
+    }
+
+    #[test]
+    fn the_fastest_setting_is_kept() {
+        let mut best = Best::default();
+        let rates = [(8, 900.0), (16, 1200.0), (32, 1100.0)];
+        assert_eq!(best.choose("connections", &rates), 16);
+        assert!(best.tried[0].contains("8: 900/s"), "{:?}", best.tried);
+    }
+}

@@ -1,0 +1,92 @@
+//! What nobody can be faster than: a single row's transaction, and a constant answer.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
+use hdrhistogram::Histogram;
+use kit::Program;
+
+use super::{Run, Stage, plan};
+use crate::{
+    compare::rounds::{Reading, Results},
+    load::{Call, Outcome, Script, drive},
+    peers::{HELLO_PATH, Peer, tables::Sold},
+    pgbench,
+    servers::{PEERS_DATABASE, THREADS, Tuning, balance},
+};
+
+pub async fn play_pgbench(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
+    for run in runs {
+        let clients = match run {
+            Run::PgbenchAlone => 1,
+            _ => stage.best.pgbench_clients,
+        };
+        results.add(*run, measure_pgbench(stage, clients, stage.lasting).await);
+    }
+    Ok(())
+}
+
+pub async fn measure_pgbench(stage: &Stage, clients: usize, lasting: Duration) -> Result<Reading> {
+    let servers = &stage.servers;
+    servers.create_tables(i64::try_from(stage.seats())?).await?;
+    let ran = pgbench::run(&servers.postgres, PEERS_DATABASE, clients, lasting).await?;
+    let sold = Sold::read(&servers.peers_url()).await?;
+    sold.check(ran.transactions)?;
+    Ok(Reading {
+        per_second: ran.per_second,
+        median: ran.latencies.as_ref().map(|it| quantile(it, 0.5)),
+        p99: ran.latencies.as_ref().map(|it| quantile(it, 0.99)),
+        ..Reading::default()
+    })
+}
+
+/// A latency of a histogram in microseconds.
+pub fn quantile(latencies: &Histogram<u64>, part: f64) -> Duration {
+    Duration::from_micros(latencies.value_at_quantile(part))
+}
+
+pub async fn play_hello(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
+    let tuning = Tuning {
+        pool: 1,
+        threads: THREADS,
+    };
+    for run in runs {
+        let count = match run {
+            Run::HelloNginx => 3,
+            _ => 1,
+        };
+        let peers = (0..count).map(|_| stage.servers.peer(Peer::Hello, tuning));
+        let peers = try_join_all(peers).await?;
+        results.add(*run, measure_hello(stage, *run, &peers).await);
+    }
+    Ok(())
+}
+
+async fn measure_hello(stage: &Stage, run: Run, peers: &[Program]) -> Result<Reading> {
+    let nginx;
+    let base_url = if run == Run::HelloNginx {
+        nginx = balance(peers.iter().map(Program::address)).await?;
+        nginx.base_url()
+    } else {
+        peers.first().context("nobody says hello")?.base_url()
+    };
+    let plan = plan(&base_url, super::CROWD, stage.lasting);
+    let summary = drive(&plan, std::sync::Arc::new(Hello)).await?;
+    Ok(Reading::of(&summary, &[Outcome::Done]))
+}
+
+struct Hello;
+
+impl Script for Hello {
+    fn next(&self, _connection: usize) -> Option<Call> {
+        Some(Call::get(HELLO_PATH.to_owned()))
+    }
+
+    fn judge(&self, _call: &Call, status: u16, _body: &[u8]) -> Outcome {
+        match status {
+            200 => Outcome::Done,
+            _ => Outcome::Failed,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What the report says whatever was measured.
+
+/// What each of the designs does and does not do.
+pub const GUARANTEES: &str = "
+*Modelled* means: nobody's product, but the best small version of a design that is often written about,
+served by `bench peer`, over the same HTTP library, database driver, PostgreSQL and Redis. In its favour
+nobody signs in, nothing expires, there is no ledger, no foreign key and no idempotency, and what it
+calls its transaction is one statement where one can say it: one round trip.
+
+- **SETNX lock, then write**: a lock in Redis refuses whoever comes second, the version of the row
+  decides. Never sells twice; refuses everybody while Redis is gone.
+- **Redis gate, then tier row**: a counter in Redis lets in as many as there are places, then
+  `stock = stock - 1` and the order in one transaction. Sells places of a tier, never a certain seat; all
+  sales of a tier wait for one row. There are ten tiers.
+- **waiting lock around read-check-write**: whoever finds the lock taken waits for it. Sells once as long
+  as the lock holds; nothing else decides.
+- **Redis bitmap, queue writes later**: a script sets the seat's bit and appends to a queue, the answer is
+  given, a writer follows in batches. What Redis forgets before it is written was sold to nobody, though
+  buyers were told otherwise.
+";
+
+/// How the figures were obtained.
+pub const METHOD: &str = "
+## Method
+
+- All of it runs on one machine, the load too, over 127.0.0.1. What a design saves in processor time
+  shows as rate.
+- Every run has fresh tables or a fresh event, after a `CHECKPOINT`, and a second of warm-up. Runs of all
+  contenders alternate within a round; each round begins elsewhere.
+- 256 connections, each of which asks again as soon as it is answered. No seat is asked for twice, except
+  where it is sold out: there nine of ten requests are for a seat that is gone.
+- After every run of Holdfast the database is checked: no ticket twice, as many reservations as answers
+  201, a ledger without gaps, and `holdfast verify` over all of it. The designs are checked likewise. What
+  fails gives no figure.
+- Holdfast runs with `HOLDFAST_WORKER_THREADS=1` and `HOLDFAST_LOG=warn`, three Redis lock nodes and one
+  for messages; hello and the designs have one thread too, and one Redis node. Nginx has the project's
+  rules and one worker.
+- pgbench runs `BEGIN; UPDATE; INSERT; COMMIT` over the tables of the designs, prepared, no seat twice.
+";
