@@ -335,6 +335,9 @@ fn sqlite_options(config: &Config, path: &Path, connections: u32) -> ConnectOpti
             // What was answered survives a power cut, not only a crash of the process.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
+            // 32 MiB each: few checkpoints during a sale, and its indexes in memory.
+            .pragma("wal_autocheckpoint", "8192")
+            .pragma("cache_size", "-32768")
             .foreign_keys(true)
     });
     options

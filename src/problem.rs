@@ -9,6 +9,7 @@
 
 use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::db;
@@ -159,18 +160,27 @@ impl Problem {
         self.slug
     }
 
-    /// The document as it is sent, but for the request's id.
-    pub fn document(&self) -> Map<String, Value> {
-        let mut document = Map::new();
-        document.insert(
-            "type".into(),
-            format!("/problems/{}", self.slug.as_str()).into(),
-        );
-        document.insert("title".into(), self.slug.title().into());
-        document.insert("status".into(), self.slug.status().into());
-        document.insert("detail".into(), self.detail.clone().into());
-        document.extend(self.members.clone());
-        document
+    /// The document as it is sent.
+    pub fn document(&self, request_id: &str) -> String {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            r#type: String,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            #[serde(flatten)]
+            members: &'a Map<String, Value>,
+            request_id: &'a str,
+        }
+        let document = Document {
+            r#type: format!("/problems/{}", self.slug.as_str()),
+            title: self.slug.title(),
+            status: self.slug.status(),
+            detail: &self.detail,
+            members: &self.members,
+            request_id,
+        };
+        serde_json::to_string(&document).expect("texts and numbers can be written as JSON")
     }
 }
 
@@ -230,15 +240,17 @@ mod tests {
 
     #[test]
     fn a_document_has_the_members_of_the_standard_and_its_own() {
-        let document = Problem::invalid("quantity", "must be at least 1").document();
+        let document = Problem::invalid("quantity", "must be at least 1").document("7");
+        let document: Value = serde_json::from_str(&document).unwrap();
         assert_eq!(document["type"], "/problems/validation-failed");
         assert_eq!(document["status"], 400);
         assert_eq!(document["errors"][0]["field"], "quantity");
+        assert_eq!(document["request_id"], "7");
     }
 
     #[test]
     fn a_cause_is_not_told_to_the_caller() {
-        let document = Problem::internal("password=hunter2").document();
-        assert!(!Value::Object(document).to_string().contains("hunter2"));
+        let document = Problem::internal("password=hunter2").document("7");
+        assert!(!document.contains("hunter2"));
     }
 }

@@ -1,6 +1,6 @@
 //! What every slice is given.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +13,24 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::coordination::{Coordinator, Embedded};
 use crate::db::Db;
+use crate::entity::user::Role;
 use crate::ids::UserId;
 use crate::mirror::Mirror;
 
 /// The running application; cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
+
+/// What an access token says, once its signature was checked.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckedToken {
+    /// Whose it is.
+    pub user: UserId,
+    /// As which role.
+    pub role: Role,
+    /// When it ends, in seconds since 1970.
+    pub expires_at: i64,
+}
 
 /// The parts of a running application.
 pub struct Parts {
@@ -36,6 +48,8 @@ pub struct Parts {
     pub coordinator: Coordinator,
     /// Signs access tokens.
     pub token_secret: Vec<u8>,
+    /// Access tokens whose signatures were checked before.
+    pub checked_tokens: Mutex<HashMap<String, CheckedToken>>,
     /// One permit for each password that may be hashed at the same time.
     pub hashing: Semaphore,
     /// Idempotency keys of requests that this instance is working on.
@@ -63,6 +77,7 @@ impl App {
             db,
             coordinator,
             token_secret,
+            checked_tokens: Mutex::default(),
             // Half of the machine at the most, so that a login storm cannot starve sales.
             hashing: Semaphore::new((cores / 2).max(1)),
             keys_in_flight: Mutex::default(),

@@ -296,12 +296,9 @@ impl ReservationsApi {
     async fn hold(&self, buyer: UserId, wanted: Wanted, key: Option<Key>) -> Result<Held, Problem> {
         let key = key.as_ref();
         // Not detached: what must not be cut off is in the committer's hands.
-        let held = once(
-            &self.office,
-            key,
-            hold_tickets(&self.office, buyer, &wanted, key),
-        )
-        .await;
+        // On the heap, because every layer around it would move it.
+        let held = Box::pin(hold_tickets(&self.office, buyer, &wanted, key));
+        let held = once(&self.office, key, held).await;
         let held = count("hold", held)?;
         let location = format!("/api/reservations/{}", held.value.id);
         let replayed = held.replayed_header();

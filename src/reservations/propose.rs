@@ -46,7 +46,9 @@ pub async fn propose(app: &App, wanted: &Wanted) -> Result<Option<Proposal>, Hol
     match wanted {
         Wanted::Tickets { event, tickets } => match mirrored_event(app, *event, tickets) {
             Some((event, mirrored)) => named(app, event, &mirrored, tickets).await.map(Some),
-            None => named_by_the_database(app, *event, tickets).await.map(Some),
+            None => Box::pin(named_by_the_database(app, *event, tickets))
+                .await
+                .map(Some),
         },
         Wanted::Places {
             event,
@@ -95,7 +97,7 @@ async fn named(
     let seen = look_at(&mirrored.seats(), tickets);
     let Some(seen) = seen else {
         // One of another event, or none at all: the database tells which.
-        return named_by_the_database(app, Some(event), tickets).await;
+        return Box::pin(named_by_the_database(app, Some(event), tickets)).await;
     };
     let taken: Vec<_> = seen.iter().filter(|c| c.is_taken()).cloned().collect();
     // Before the sale is looked at: in a crowd nearly everybody is answered here.

@@ -135,9 +135,7 @@ impl Edge {
     /// Gives the answer its id and instance, and a problem its body.
     fn finish(&self, response: &mut Response, id: &str) {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            let mut document = problem.document();
-            document.insert("request_id".into(), id.into());
-            response.set_body(Value::Object(document).to_string());
+            response.set_body(problem.document(id));
             response.headers_mut().insert(
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/problem+json"),
