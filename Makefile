@@ -10,6 +10,7 @@ race: ## A thousand requests for one seat, against what is running
 	./test-concurrent.sh -n 1000 -t 1
 
 bench: ## Holdfast beside other designs, measured on this machine in some ten minutes
+	tests/install-servers.sh
 	cargo run --release -p bench -- compare
 
 test: ## Every test, on real servers
