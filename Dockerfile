@@ -8,10 +8,11 @@ WORKDIR /build
 # work, lasts until a manifest changes. A new workspace member adds its manifest here. What was built from
 # the empty sources is removed again: cargo goes by file times and could take it for the real thing.
 COPY Cargo.toml Cargo.lock ./
+COPY bench/Cargo.toml bench/
 COPY migration/Cargo.toml migration/
 COPY tests/kit/Cargo.toml tests/kit/
-RUN mkdir -p src migration/src tests/kit/src \
-    && echo 'fn main() {}' > src/main.rs \
+RUN mkdir -p src bench/src migration/src tests/kit/src \
+    && echo 'fn main() {}' | tee src/main.rs > bench/src/main.rs \
     && touch src/lib.rs migration/src/lib.rs tests/kit/src/lib.rs \
     && cargo build --release --locked --package holdfast \
     && cargo clean --release --package holdfast --package migration \

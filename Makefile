@@ -9,6 +9,10 @@ run: ## Serve one node on SQLite, with a demo
 race: ## A thousand requests for one seat, against what is running
 	./test-concurrent.sh -n 1000 -t 1
 
+bench: ## Holdfast beside other designs, measured on this machine in some ten minutes
+	tests/install-servers.sh
+	cargo run --release -p bench -- compare
+
 test: ## Every test, on real servers
 	tests/install-servers.sh
 	cargo test --workspace
@@ -20,4 +24,4 @@ lint: ## Formatting, clippy, scripts, Nginx, Prometheus, licences
 	.ci/check-ops
 	.ci/check-licences
 
-.PHONY: help run race test lint
+.PHONY: help run race bench test lint

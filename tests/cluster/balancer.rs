@@ -8,7 +8,8 @@ use tokio::{
 
 stories! {
     metrics_are_not_shown_to_the_public,
-    a_request_keeps_its_id_from_the_client_to_the_log,
+    a_request_keeps_its_id_from_the_client_to_the_log:
+        |cluster| cluster.env("HOLDFAST_LOG", "info,holdfast=debug"),
     an_instance_is_told_who_calls_and_not_what_the_caller_claims,
     what_nginx_refuses_is_a_problem_document_too,
     a_delete_that_was_sent_is_not_sent_again,

@@ -58,6 +58,11 @@ const WRONG: &[(&str, [&str; 3])] = &[
         ["--lock-wait-ms", "4000", "at most half of --lock-ttl-ms"],
     ),
     (
+        "--mirror-tickets 0",
+        ["--mirror-tickets", "0", "1..=100000000"],
+    ),
+    ("--commit-queue 0", ["--commit-queue", "0", "1..=1000000"]),
+    (
         "--jwt-secret short",
         ["--jwt-secret", "5 bytes", "at least 32 bytes"],
     ),
@@ -156,6 +161,8 @@ fn the_help_explains_every_setting_with_its_environment_name() {
         ("--hold-max-secs", "HOLDFAST_HOLD_MAX_SECS"),
         ("--lock-ttl-ms", "HOLDFAST_LOCK_TTL_MS"),
         ("--lock-wait-ms", "HOLDFAST_LOCK_WAIT_MS"),
+        ("--mirror-tickets", "HOLDFAST_MIRROR_TICKETS"),
+        ("--commit-queue", "HOLDFAST_COMMIT_QUEUE"),
         ("--jwt-secret", "HOLDFAST_JWT_SECRET"),
         ("--admin-email", "HOLDFAST_ADMIN_EMAIL"),
         ("--admin-password", "HOLDFAST_ADMIN_PASSWORD"),
