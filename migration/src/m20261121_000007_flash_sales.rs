@@ -39,10 +39,10 @@ impl MigrationTrait for Migration {
             )
             .await?;
         if manager.get_database_backend() == DatabaseBackend::Postgres {
-            // Room on each page for the next version of its rows.
+            // Room on each page for the next version of each of its rows.
             manager
                 .get_connection()
-                .execute_unprepared("ALTER TABLE tickets SET (fillfactor = 80)")
+                .execute_unprepared("ALTER TABLE tickets SET (fillfactor = 50)")
                 .await?;
         }
         Ok(())

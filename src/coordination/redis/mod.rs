@@ -15,38 +15,37 @@
 //! one reason why the database decides and not the lock.
 
 mod breaker;
+mod locking;
 mod messages;
 mod node;
 mod probe;
 mod subscriber;
+mod together;
 
-use std::mem;
-use std::pin::pin;
+pub(super) use self::locking::Locks;
+
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
-use rslock::{Lock, LockManager};
+use rslock::LockManager;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use self::locking::{Locking, Unlocking};
 use self::messages::Messages;
 use self::node::Node;
 use self::probe::View;
-use super::embedded::Marks;
+use self::together::begin_together;
 use super::{
     Claim, ClaimError, Embedded, Health, Held, LockHealth, News, NodeHealth, SeatChange, Status,
 };
 
 /// How long a start waits for the first answers of the nodes.
 const FIRST_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// How long unlocking may take; a key that is not reached by then ends with its TTL.
-const UNLOCK_WITHIN: Duration = Duration::from_secs(1);
-/// How long a ticket that is being unlocked stays marked in this process. A hung node delays the
-/// end of an unlock, but not its effect on the others.
-const MARKED_WHILE_UNLOCKING: Duration = Duration::from_millis(50);
+/// Most claims that wait to be begun together.
+const QUEUE: usize = 4096;
 
 const EXPECTED_URL: &str = "redis://[user:password@]host[:port][/db]";
 
@@ -84,6 +83,9 @@ pub struct Redis {
     node_labels: Vec<String>,
     messages: Option<Messages>,
     message_node: Option<Node>,
+    /// Locks about to be taken, and about to be given back.
+    locking: mpsc::Sender<Locking>,
+    unlocking: mpsc::Sender<Unlocking>,
     /// Locks being taken, locks being given back, messages being sent.
     tasks: TaskTracker,
     runtime: Handle,
@@ -102,6 +104,14 @@ impl Redis {
 
         let tasks = TaskTracker::new();
         let mut background = JoinSet::new();
+        let (locking, about_to_lock) = mpsc::channel(QUEUE);
+        let (unlocking, about_to_unlock) = mpsc::channel(QUEUE);
+        background.spawn(begin_together(about_to_lock, tasks.clone(), Locking::run));
+        background.spawn(begin_together(
+            about_to_unlock,
+            tasks.clone(),
+            Unlocking::run,
+        ));
         let node_labels = lock_nodes.iter().map(|node| node.label.clone()).collect();
         let mut views = probe::watch_nodes(lock_nodes, &mut background);
         let messages = match message_node.clone() {
@@ -124,6 +134,8 @@ impl Redis {
             node_labels,
             messages,
             message_node,
+            locking,
+            unlocking,
             tasks,
             runtime: Handle::current(),
             _background: background,
@@ -146,13 +158,13 @@ impl Redis {
         let live_until = Instant::now() + self.validity();
         let outcome = tokio::select! {
             biased;
-            Ok(locks) = self.spawn_locking(manager, tickets) => locks.ok_or(ClaimError::Contended),
+            Ok(locks) = self.begin_locking(manager, tickets) => locks.ok_or(ClaimError::Contended),
             () = node_falls_silent(&mut views, silences) => Err(ClaimError::TimedOut),
             () = sleep(self.lock_ttl / 2) => Err(ClaimError::TimedOut),
         };
         // Without a claim the marks end here. Whatever the task still holds, the nodes know of it.
         let mut locks = outcome.map_err(|error| self.lost_quorum_or(error))?;
-        locks.marks = Some(marks);
+        locks.keep(marks);
         Ok(Claim {
             live_until: Some(live_until),
             _held: Held::Redis(locks),
@@ -206,29 +218,27 @@ impl Redis {
         }
     }
 
-    /// Takes the locks in a task of its own. Dropping the library's future would leave keys behind
-    /// until their TTL, so the task always runs to its end; if nobody waits for the result any
+    /// Takes the locks in a task that is not the caller's. Dropping the library's future would leave
+    /// keys behind until their TTL, so it always runs to its end; if nobody waits for the result any
     /// more, dropping the locks gives them back.
-    fn spawn_locking(
+    fn begin_locking(
         &self,
         manager: LockManager,
         tickets: Vec<i64>,
     ) -> oneshot::Receiver<Option<Locks>> {
         let (result, outcome) = oneshot::channel();
-        let locks = Locks {
-            held: Vec::with_capacity(tickets.len()),
-            marks: None,
-            tasks: self.tasks.clone(),
-            runtime: self.runtime.clone(),
+        let locking = Locking {
+            manager,
+            locks: Locks::none_yet(&self.unlocking, &self.tasks, &self.runtime),
+            tickets,
+            ttl: self.lock_ttl,
+            result,
         };
-        let ttl = self.lock_ttl;
-        let locking = async move {
-            let locks = lock_all(&manager, &tickets, ttl, locks, &result).await;
-            // Dropped here what nobody takes, so that a drain sees the unlocking begin before this
-            // task ends.
-            drop(result.send(locks));
-        };
-        self.tasks.spawn_on(locking, &self.runtime);
+        if let Err(refused) = self.locking.try_send(locking) {
+            // More wait than a queue holds: this one goes by itself.
+            self.tasks
+                .spawn_on(refused.into_inner().run(), &self.runtime);
+        }
         outcome
     }
 
@@ -251,68 +261,11 @@ impl Redis {
     }
 }
 
-/// Locks taken on the nodes. Dropping them unlocks in the background, and so the holder's reply
-/// does not wait for it.
-#[derive(Debug)]
-pub(super) struct Locks {
-    held: Vec<Lock>,
-    marks: Option<Marks>,
-    tasks: TaskTracker,
-    runtime: Handle,
-}
-
-impl Drop for Locks {
-    fn drop(&mut self) {
-        let (held, marks) = (mem::take(&mut self.held), self.marks.take());
-        if held.is_empty() {
-            return;
-        }
-        let unlocking = async move {
-            let mut unlocked = pin!(timeout(
-                UNLOCK_WITHIN,
-                join_all(held.into_iter().map(Lock::release))
-            ));
-            if timeout(MARKED_WHILE_UNLOCKING, &mut unlocked)
-                .await
-                .is_err()
-            {
-                drop(marks);
-                // A key that was not reached ends with its TTL.
-                let _ = unlocked.await;
-            }
-        };
-        self.tasks.spawn_on(unlocking, &self.runtime);
-    }
-}
-
-/// Locks ticket after ticket until one is refused, or nobody waits for `result` any more.
-async fn lock_all(
-    manager: &LockManager,
-    tickets: &[i64],
-    ttl: Duration,
-    mut locks: Locks,
-    result: &oneshot::Sender<Option<Locks>>,
-) -> Option<Locks> {
-    for ticket in tickets {
-        locks
-            .held
-            .push(manager.lock(lock_key(*ticket).as_bytes(), ttl).await.ok()?);
-        if result.is_closed() {
-            break;
-        }
-    }
-    Some(locks)
-}
-
 /// Ends when a node falls silent beyond those `silences` that were known, or the probes are gone.
 async fn node_falls_silent(views: &mut watch::Receiver<View>, silences: u64) {
     let _ = views
         .wait_for(|view| view.verdict.silences != silences)
         .await;
-}
-
-fn lock_key(ticket: i64) -> String {
-    format!("holdfast:lock:ticket:{ticket}")
 }
 
 fn parse_lock_nodes(urls: &[String]) -> Result<Vec<Node>, ConnectError> {
