@@ -9,8 +9,11 @@ kit::stories! {
     probes_tell_how_each_dependency_is,
     every_documented_metric_is_there_after_some_traffic: |app| app.hold_ttl_secs(1),
     labels_stay_few_whatever_is_asked_for,
-    a_request_is_found_by_its_id_in_the_answer_and_the_log,
-    a_log_for_machines_is_one_object_a_line: |app| app.env("HOLDFAST_LOG_FORMAT", "json"),
+    a_request_is_found_by_its_id_in_the_answer_and_the_log:
+        |app| app.env("HOLDFAST_LOG", "info,holdfast=debug"),
+    a_log_for_machines_is_one_object_a_line:
+        |app| app.env("HOLDFAST_LOG_FORMAT", "json").env("HOLDFAST_LOG", "info,holdfast=debug"),
+    answered_requests_are_logged_only_where_that_is_asked_for,
     a_server_that_is_asked_to_leave_finishes_what_is_in_flight,
     more_requests_than_allowed_are_shed: |app| app.env("HOLDFAST_MAX_IN_FLIGHT", "4"),
 }
@@ -234,6 +237,18 @@ async fn a_log_for_machines_is_one_object_a_line(app: &App) {
     }
     assert_eq!(answered.len(), 1);
     assert_eq!(answered[0]["status"], 404);
+    app.instance().start_again().await;
+}
+
+async fn answered_requests_are_logged_only_where_that_is_asked_for(app: &App) {
+    for number in 0..3 {
+        let call = app.get("/api/tickets/0");
+        let id = format!("quiet-{number}");
+        call.header("x-request-id", id).await.expect(404);
+    }
+    app.instance().terminate().await;
+    let log = app.instance().log();
+    assert!(log.contains("INFO") && !log.contains("quiet-"), "{log}");
     app.instance().start_again().await;
 }
 
