@@ -3,13 +3,15 @@
 use std::cell::Cell;
 
 use futures_util::future::join_all;
-use kit::{App, Backend, Builder, Zone, eventually, race, secs, tally};
+use kit::{App, Backend, Builder, Zone, eventually, eventually_eq, race, secs, tally};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use serde_json::json;
 
 kit::stories! {
     a_full_queue_refuses_at_once_and_what_was_in_it_is_done: |app| app.env("HOLDFAST_COMMIT_QUEUE", "1"),
     money_for_which_there_is_no_room_in_the_queue_is_given_back: |app| app.env("HOLDFAST_COMMIT_QUEUE", "1"),
+    holds_end_and_are_counted_though_few_can_wait:
+        |app| app.env("HOLDFAST_COMMIT_QUEUE", "1").hold_ttl_secs(1),
     everything_at_once_is_done_each_by_itself: super::patient,
     what_was_answered_in_a_burst_outlives_a_crash:
         |app| app.env("HOLDFAST_DB_ACQUIRE_MS", "60000").lock_ttl_ms(2000),
@@ -90,6 +92,28 @@ async fn money_for_which_there_is_no_room_in_the_queue_is_given_back(app: &App) 
         again.expect(200);
     }
     assert_eq!(app.seats(&event, "sold").await, 1);
+}
+
+async fn holds_end_and_are_counted_though_few_can_wait(app: &App) {
+    let event = app.on_sale(&[Zone::seated("Stalls", 1, 30, 4500)]).await;
+    let buyer = app.buyer().await;
+    for ticket in event.tickets() {
+        // Those that end meanwhile may be in the way.
+        eventually(secs(20), async || {
+            let answer = app.reserve(&buyer, *ticket).await;
+            answer.is_success().then_some(()).ok_or(answer.text)
+        })
+        .await;
+    }
+    eventually_eq(secs(30), 0, async || app.seats(&event, "held").await).await;
+    let instance = app.instance();
+    let expired = async || {
+        instance
+            .metric("holdfast_holds_expired_total", &[])
+            .await
+            .to_string()
+    };
+    eventually_eq(secs(5), "30".to_owned(), expired).await;
 }
 
 async fn everything_at_once_is_done_each_by_itself(app: &App) {
