@@ -3,18 +3,24 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Answer, Cluster, Zone, race, tally};
+use kit::{Answer, Builder, Cluster, Instances, Zone, race, tally};
 use serde_json::json;
 
 use crate::answers::{count_winners, expect_only, served_by, tickets};
 
 // Whoever wants any place goes on trying for half the life of a lock. A slow machine may need that.
 stories! {
-    of_many_buyers_as_many_win_as_there_are_places: |cluster| cluster.lock_ttl_ms(30_000),
-    whatever_their_number_buyers_never_get_more_than_is_there: |cluster| cluster.lock_ttl_ms(30_000),
-    groups_get_whole_rows_to_the_last_one: |cluster| cluster.lock_ttl_ms(30_000),
+    of_many_buyers_as_many_win_as_there_are_places: super::patient,
+    whatever_their_number_buyers_never_get_more_than_is_there: super::patient,
+    groups_get_whole_rows_to_the_last_one: super::patient,
     impatient_buyers_of_the_last_places_never_get_one_twice: |cluster| cluster.lock_ttl_ms(100),
-    the_limit_of_one_buyer_holds_on_all_instances_together,
+    the_limit_of_one_buyer_holds_on_all_instances_together: super::patient,
+}
+
+fn patient(cluster: Builder<Instances>) -> Builder<Instances> {
+    cluster
+        .env("HOLDFAST_DB_ACQUIRE_MS", "30000")
+        .lock_ttl_ms(30_000)
 }
 
 async fn of_many_buyers_as_many_win_as_there_are_places(cluster: &Cluster) {
@@ -60,7 +66,7 @@ async fn groups_get_whole_rows_to_the_last_one(cluster: &Cluster) {
     let expected = [("201".to_owned(), 12), ("zone-sold-out".to_owned(), 48)];
     assert_eq!(tally(&answers), expected.into());
     for won in answers.iter().filter(|answer| answer.is_success()) {
-        let row = won["tickets"].as_array().unwrap().iter();
+        let row = won["tickets"].as_array().into_iter().flatten();
         let rows: BTreeSet<_> = row.map(|ticket| ticket["row"].as_str()).collect();
         assert_eq!(rows.len(), 1, "{won:?}");
     }

@@ -34,16 +34,20 @@ async fn a_batch_of_a_killed_instance_is_gone_as_a_whole(cluster: &Cluster) {
     };
 
     let gate = Gate::close(cluster, "ledger").await;
-    let burst = rows.iter().map(|row| at_the_victim(row).attempt());
+    let first = at_the_victim(rows[0]).attempt();
+    let burst = async {
+        gate.queue(cluster, 1).await;
+        join_all(rows[1..].iter().map(|row| at_the_victim(row).attempt())).await
+    };
     let killing = async {
-        // As many batches as it commits at once stand before the gate, and the rest behind them.
+        // It commits two batches at once, and the rest gathers behind them.
         gate.queue(cluster, 2).await;
         assert_eq!(working_instance(cluster).await.name(), victim.name());
         victim.kill();
-        gate.open().await;
     };
-    let (answers, ()) = tokio::join!(join_all(burst), killing);
-    assert!(answers.iter().all(Result::is_err), "nobody was answered");
+    let (first, others, ()) = tokio::join!(first, burst, killing);
+    assert!(first.is_err() && others.iter().all(Result::is_err));
+    gate.open().await;
 
     // Its transactions end once the database notices that nobody goes on with them.
     for row in &rows {

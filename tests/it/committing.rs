@@ -37,14 +37,15 @@ async fn a_full_queue_refuses_at_once_and_what_was_in_it_is_done(app: &App) {
     let gate = Gate::close(app).await;
     let refused = Cell::new(0);
     let burst = event.tickets().iter().map(async |ticket| {
-        let answer = app.reserve(&buyer, *ticket).await;
+        let key = ticket.to_string();
+        let answer = app.reserve(&buyer, *ticket).key(&key).await;
         refused.set(refused.get() + usize::from(!answer.is_success()));
         (*ticket, answer)
     });
     // Nobody hears anything but a refusal before the gate is open. Two may be at work on
     // PostgreSQL, and one waits.
     let opening = async {
-        eventually(secs(4), async || refused.get() >= 12).await;
+        eventually(secs(20), async || refused.get() >= 12).await;
         gate.open().await;
     };
     let (answers, ()) = tokio::join!(join_all(burst), opening);
@@ -56,7 +57,8 @@ async fn a_full_queue_refuses_at_once_and_what_was_in_it_is_done(app: &App) {
     for (ticket, answer) in refused {
         let answer = answer.expect_problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), Some("1"));
-        app.reserve(&buyer, ticket).await.expect(201);
+        let again = app.reserve(&buyer, ticket).key(&ticket.to_string()).await;
+        assert_eq!(again.expect(201).header("idempotency-replayed"), None);
     }
 }
 
@@ -77,7 +79,7 @@ async fn money_for_which_there_is_no_room_in_the_queue_is_given_back(app: &App) 
             refused.set(refused.get() + usize::from(!answer.is_success()));
         });
         let opening = async {
-            eventually(secs(4), async || refused.get() >= 12).await;
+            eventually(secs(20), async || refused.get() >= 12).await;
             gate.open().await;
         };
         tokio::join!(join_all(calls), opening);
@@ -227,7 +229,7 @@ async fn bad_changes_of_a_batch_harm_no_other(app: &App) {
     let opening = async {
         let in_flight = "holdfast_http_requests_in_flight";
         let instance = app.instance();
-        eventually(secs(4), async || {
+        eventually(secs(20), async || {
             instance.metric(in_flight, &[]).await >= 30.0
         })
         .await;

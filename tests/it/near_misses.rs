@@ -127,9 +127,10 @@ async fn in_a_crowd_nobody_is_offered_what_is_taken(app: &App) {
 async fn offers(call: impl Fn() -> Call) -> Answer {
     eventually(secs(10), async || {
         let refused = call().await.expect_problem(409, "ticket-taken");
-        match blocks(&refused).is_empty() {
-            true => Err(format!("{refused:?}")),
-            false => Ok(refused),
+        if blocks(&refused).is_empty() {
+            Err(format!("{refused:?}"))
+        } else {
+            Ok(refused)
         }
     })
     .await

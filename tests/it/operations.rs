@@ -11,11 +11,12 @@ kit::stories! {
     labels_stay_few_whatever_is_asked_for,
     a_request_is_found_by_its_id_in_the_answer_and_the_log:
         |app| app.env("HOLDFAST_LOG", "info,holdfast=debug"),
-    a_log_for_machines_is_one_object_a_line:
-        |app| app.env("HOLDFAST_LOG_FORMAT", "json").env("HOLDFAST_LOG", "info,holdfast=debug"),
-    answered_requests_are_logged_only_where_that_is_asked_for,
+    a_log_for_machines_is_one_object_a_line: |app| app
+        .env("HOLDFAST_LOG_FORMAT", "json")
+        .env("HOLDFAST_LOG", "info,holdfast=debug"),
     a_server_that_is_asked_to_leave_finishes_what_is_in_flight,
     more_requests_than_allowed_are_shed: |app| app.env("HOLDFAST_MAX_IN_FLIGHT", "4"),
+    answered_requests_are_logged_only_where_that_is_asked_for,
 }
 
 async fn probes_tell_how_each_dependency_is(app: &App) {
