@@ -89,6 +89,18 @@ const CHECKS: &[Check] = &[
               JOIN tickets t ON t.id = a.ticket_id WHERE t.event_id <> r.event_id",
     },
     Check {
+        rule: "what is written of a sale names a ticket and a reservation that are there",
+        sql: "SELECT 'ticket ' || a.ticket_id || ' of a reservation' AS example \
+              FROM reservation_tickets a LEFT JOIN tickets t ON t.id = a.ticket_id \
+              LEFT JOIN reservations r ON r.id = a.reservation_id \
+              WHERE t.id IS NULL OR r.id IS NULL \
+              UNION ALL \
+              SELECT 'ticket ' || l.ticket_id || ' at version ' || l.version AS example \
+              FROM ledger l LEFT JOIN tickets t ON t.id = l.ticket_id \
+              LEFT JOIN reservations r ON r.id = l.reservation_id \
+              WHERE t.id IS NULL OR r.id IS NULL",
+    },
+    Check {
         rule: "a ticket is of its zone's event",
         sql: "SELECT 'ticket ' || t.id AS example FROM tickets t \
               JOIN zones z ON z.id = t.zone_id WHERE z.event_id <> t.event_id",

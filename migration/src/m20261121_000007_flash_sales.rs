@@ -16,7 +16,7 @@ impl MigrationTrait for Migration {
         for (table, column) in COLUMNS {
             let mut alter = Table::alter();
             alter.table(table).add_column(integer_null(column));
-            manager.alter_table(alter.to_owned()).await?;
+            manager.alter_table(alter.clone()).await?;
         }
         // It had the status in it, so that every hold wrote to every index of the table. Instances
         // pick places from memory now.
@@ -71,7 +71,7 @@ impl MigrationTrait for Migration {
         for (table, column) in COLUMNS {
             let mut alter = Table::alter();
             alter.table(table).drop_column(column);
-            manager.alter_table(alter.to_owned()).await?;
+            manager.alter_table(alter.clone()).await?;
         }
         Ok(())
     }

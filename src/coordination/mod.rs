@@ -30,6 +30,10 @@ pub use self::embedded::Embedded;
 pub use self::redis::{ConnectError, Redis, RedisConfig};
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an instance has one, and never moves it"
+)]
 pub enum Coordinator {
     Embedded(Embedded),
     Redis(Redis),

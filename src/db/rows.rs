@@ -104,11 +104,9 @@ impl Column {
     /// Times in the text form in which SQLite holds them; bytes in hexadecimal.
     fn into_json(self) -> Vec<Json> {
         fn hexadecimal(bytes: &[u8]) -> Json {
-            bytes
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into()
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digit = |digit| char::from_digit(u32::from(digit), 16);
+            digits.filter_map(digit).collect::<String>().into()
         }
         match self {
             Self::Integers(values) => values.into_iter().map(|value| json!(value)).collect(),

@@ -162,7 +162,7 @@ impl Mirror {
         // What is being loaded is new enough, and somebody waits for it.
         if matches!(events.get(&id), Some(Slot::Ready(_))) {
             events.remove(&id);
-            self.show_size(&events);
+            show_size(&events);
         }
     }
 
@@ -243,7 +243,7 @@ impl Mirror {
             Ok(None) => Ok(None),
             Err(err) => Err(err),
         };
-        self.show_size(&events);
+        show_size(&events);
         outcome
     }
 
@@ -264,13 +264,6 @@ impl Mirror {
         }
     }
 
-    fn show_size(&self, events: &HashMap<EventId, Slot>) {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        let show = |name: &'static str, count: usize| metrics::gauge!(name).set(count as f64);
-        show(MIRROR_EVENTS, events.len());
-        show(MIRROR_TICKETS, count_tickets(events));
-    }
-
     fn events(&self) -> MutexGuard<'_, HashMap<EventId, Slot>> {
         // Nothing panics half-way through a change of the map.
         self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
@@ -280,6 +273,13 @@ impl Mirror {
 enum Found {
     Ready(Arc<Mirrored>),
     Loading(watch::Receiver<Loaded>),
+}
+
+fn show_size(events: &HashMap<EventId, Slot>) {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    let show = |name: &'static str, count: usize| metrics::gauge!(name).set(count as f64);
+    show(MIRROR_EVENTS, events.len());
+    show(MIRROR_TICKETS, count_tickets(events));
 }
 
 fn count_tickets(events: &HashMap<EventId, Slot>) -> usize {

@@ -30,18 +30,25 @@ pub async fn expire_due_holds(office: &BoxOffice) -> Result<usize, ChangeError> 
             .into_iter()
             .map(|id| office.committer.commit(Expiry { id }));
         let mut ended = 0;
+        let mut failure = None;
         for outcome in join_all(expiries).await {
-            // Another instance may have ended it.
-            let Some(lag_secs) = outcome? else { continue };
-            metrics::histogram!(EXPIRY_LAG).record(lag_secs);
-            count_outcome("expire", "ok");
-            ended += 1;
+            match outcome {
+                Ok(Some(lag_secs)) => {
+                    metrics::histogram!(EXPIRY_LAG).record(lag_secs);
+                    metrics::counter!(HOLDS_EXPIRED).increment(1);
+                    count_outcome("expire", "ok");
+                    ended += 1;
+                }
+                // Another instance has ended it.
+                Ok(None) => {}
+                Err(err) => failure = Some(err),
+            }
         }
-        metrics::counter!(HOLDS_EXPIRED).increment(ended);
-        total += usize::try_from(ended).unwrap_or(usize::MAX);
+        total += ended;
         if ended == 0 {
-            // Others are at what is left.
-            return Ok(total);
+            // Others are at what is left, or nothing can be committed. As long as something can,
+            // what found no room in the queue has its turn in the next round.
+            return failure.map_or(Ok(total), Err);
         }
     }
 }

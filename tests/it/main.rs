@@ -5,18 +5,23 @@
     reason = "a story that cannot go on fails, and says where"
 )]
 
+mod adjacent;
 mod architecture;
 mod bad_input;
 mod bad_requests;
 mod catalogue;
 mod commands;
+mod committing;
 mod coordination;
 mod database_away;
 mod expiring;
 mod hang_ups;
 mod idempotency;
 mod identity;
+mod limits;
 mod lock_nodes;
+mod mirroring;
+mod near_misses;
 mod operations;
 mod owning;
 mod paying;

@@ -16,6 +16,7 @@ kit::stories! {
         .env("HOLDFAST_LOG", "info,holdfast=debug"),
     a_server_that_is_asked_to_leave_finishes_what_is_in_flight,
     more_requests_than_allowed_are_shed: |app| app.env("HOLDFAST_MAX_IN_FLIGHT", "4"),
+    answered_requests_are_logged_only_where_that_is_asked_for,
 }
 
 async fn probes_tell_how_each_dependency_is(app: &App) {
@@ -245,6 +246,18 @@ async fn a_log_for_machines_is_one_object_a_line(app: &App) {
     }
     assert_eq!(answered.len(), 1);
     assert_eq!(answered[0]["status"], 404);
+    app.instance().start_again().await;
+}
+
+async fn answered_requests_are_logged_only_where_that_is_asked_for(app: &App) {
+    for number in 0..3 {
+        let call = app.get("/api/tickets/0");
+        let id = format!("quiet-{number}");
+        call.header("x-request-id", id).await.expect(404);
+    }
+    app.instance().terminate().await;
+    let log = app.instance().log();
+    assert!(log.contains("INFO") && !log.contains("quiet-"), "{log}");
     app.instance().start_again().await;
 }
 

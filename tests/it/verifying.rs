@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use kit::{App, Zone};
+use kit::{App, Backend, Zone};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 
 kit::stories! {
     every_planted_violation_is_found,
     the_database_itself_refuses_what_must_not_be,
+    what_belongs_to_a_sale_cannot_be_deleted,
 }
 
 /// A rule, what breaks it, and what mends it.
@@ -21,7 +22,11 @@ async fn every_planted_violation_is_found(app: &App) {
     let sale = Sale::new(app).await;
     assert_eq!(app.violations(), Ok(()));
     let mut broken = BTreeSet::new();
-    let violations = [sale.violations_of_owners(), sale.violations_of_sums()];
+    let violations = [
+        sale.violations_of_owners(),
+        sale.violations_of_sums(),
+        sale.orphans(app),
+    ];
     for Violation { rule, plant, undo } in violations.into_iter().flatten() {
         app.execute(&plant).await;
         let found = app.violations().expect_err(&plant);
@@ -61,8 +66,6 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
         format!("UPDATE tickets SET seat_number = 1 WHERE id = {held}"),
         format!("UPDATE tickets SET row_number = NULL WHERE id = {free}"),
         format!("UPDATE tickets SET zone_id = 999999 WHERE id = {free}"),
-        format!("DELETE FROM tickets WHERE id = {held}"),
-        format!("DELETE FROM reservations WHERE id = {hold}"),
         format!("UPDATE reservations SET status = 'confirmed' WHERE id = {hold}"),
         format!("UPDATE reservations SET ended_at = NULL WHERE id = {order}"),
         format!("UPDATE reservations SET status = 'lost' WHERE id = {order}"),
@@ -91,6 +94,43 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
         assert!(error.to_string().contains("constraint"), "{error}");
     }
     connection.close().await.unwrap();
+}
+
+async fn what_belongs_to_a_sale_cannot_be_deleted(app: &App) {
+    let sale = Sale::new(app).await;
+    let Sale {
+        held,
+        sold,
+        free,
+        released,
+        ..
+    } = sale;
+    let mut options = ConnectOptions::new(app.database_url());
+    options.max_connections(1).sqlx_logging(false);
+    let connection = Database::connect(options).await.unwrap();
+    let (hold, order) = (reservation_of(held), reservation_of(sold));
+    for statement in [
+        format!("DELETE FROM tickets WHERE id = {held}"),
+        format!("DELETE FROM tickets WHERE id = {sold}"),
+        // It was somebody's once, and the ledger tells.
+        format!("DELETE FROM tickets WHERE id = {released}"),
+        format!("DELETE FROM reservations WHERE id = {hold}"),
+        format!("DELETE FROM reservations WHERE id = {order}"),
+        "DELETE FROM tickets".to_owned(),
+        "DELETE FROM reservations".to_owned(),
+    ] {
+        let refused = connection.execute_unprepared(&statement).await;
+        let Err(error) = refused else {
+            panic!("{statement} is allowed");
+        };
+        let error = error.to_string();
+        let reasons = ["FOREIGN KEY constraint failed", "that belongs to a sale"];
+        let is_meant = reasons.iter().any(|reason| error.contains(reason));
+        assert!(is_meant, "{statement}: {error}");
+    }
+    connection.close().await.unwrap();
+    assert_eq!(app.ticket_status(free).await, "available");
+    assert_eq!(app.count("SELECT count(*) FROM ledger").await, 5);
 }
 
 /// A sale in which something of everything has happened.
@@ -201,6 +241,36 @@ impl Sale {
                 format!("UPDATE tickets SET event_id = {event} WHERE id = {free}"),
             ),
         ]
+    }
+
+    /// What is left where a ticket or a reservation has gone.
+    fn orphans(&self, app: &App) -> Vec<Violation> {
+        let Self { held, released, .. } = *self;
+        // SQLite has foreign keys, and sees to them unless it is told not to.
+        let unchecked = match app.backend() {
+            Backend::SqliteEmbedded | Backend::SqliteRedis => "PRAGMA foreign_keys = OFF; ",
+            Backend::PostgresEmbedded | Backend::PostgresRedis => "",
+        };
+        // No reservation has the id of a user.
+        let nothing = "(SELECT id FROM users LIMIT 1)";
+        let hold = reservation_of(held);
+        let mut orphans = Vec::new();
+        for (table, ticket) in [("reservation_tickets", released), ("ledger", held)] {
+            let update = |set: &str, of: i64| {
+                format!("{unchecked}UPDATE {table} SET {set} WHERE ticket_id = {of}")
+            };
+            orphans.push((
+                update("ticket_id = -1", ticket),
+                update(&format!("ticket_id = {ticket}"), -1),
+            ));
+            orphans.push((
+                update(&format!("reservation_id = {nothing}"), held),
+                update(&format!("reservation_id = {hold}"), held),
+            ));
+        }
+        let rule = "what is written of a sale names a ticket and a reservation that are there";
+        let orphan = |(plant, undo)| violation(rule, plant, undo);
+        orphans.into_iter().map(orphan).collect()
     }
 
     fn violations_of_sums(&self) -> Vec<Violation> {

@@ -92,16 +92,16 @@ async fn write_one_by_one(
 fn parts(writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
     let mut parts = Vec::new();
     if !writes.reservations.is_empty() {
-        parts.push(insert_reservations(writes.reservations));
+        parts.push(insert_reservations(&writes.reservations));
     }
     if !writes.changed.is_empty() {
-        parts.push(change_reservations(writes.changed, backend));
+        parts.push(change_reservations(&writes.changed, backend));
     }
     if !writes.moves.is_empty() {
         parts.push(move_tickets(&writes.moves));
     }
     if !writes.payments.is_empty() {
-        parts.push(insert_payments(writes.payments));
+        parts.push(insert_payments(&writes.payments));
     }
     if !writes.paid.is_empty() {
         parts.push(mark_paid(&writes.paid, backend));
@@ -112,7 +112,7 @@ fn parts(writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
     parts
 }
 
-fn insert_reservations(new: Vec<reservation::Model>) -> Part {
+fn insert_reservations(new: &[reservation::Model]) -> Part {
     let rows_touched = new.len() as u64;
     let currencies = new.iter().map(|r| r.currency.clone()).collect();
     let rows = Rows::default()
@@ -159,7 +159,7 @@ fn insert_reservations(new: Vec<reservation::Model>) -> Part {
 
 /// A hold whose time is up can only expire, and only such a one does, by the time of this moment:
 /// waiting for the row locks may have taken a while.
-fn change_reservations(changed: Vec<reservation::Model>, backend: DatabaseBackend) -> Part {
+fn change_reservations(changed: &[reservation::Model], backend: DatabaseBackend) -> Part {
     let rows_touched = changed.len() as u64;
     let ended = changed.iter().map(|r| r.ended_at.unwrap_or(r.expires_at));
     let rows = Rows::default()
@@ -266,7 +266,7 @@ fn move_tickets(moves: &[Move]) -> Part {
     }
 }
 
-fn insert_payments(new: Vec<payment::Model>) -> Part {
+fn insert_payments(new: &[payment::Model]) -> Part {
     let rows_touched = new.len() as u64;
     let currencies = new.iter().map(|p| p.currency.clone()).collect();
     let methods = new.iter().map(|p| p.method.clone()).collect();

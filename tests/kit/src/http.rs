@@ -217,6 +217,12 @@ impl Answer {
         }
     }
 
+    /// The ids of the tickets of a reservation.
+    pub fn tickets(&self) -> Vec<i64> {
+        let tickets = self.body["tickets"].as_array().into_iter().flatten();
+        tickets.filter_map(|ticket| ticket["id"].as_i64()).collect()
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

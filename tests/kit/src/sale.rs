@@ -37,6 +37,13 @@ impl Zone {
         }
     }
 
+    /// With its best seats around this one, counted from 1.
+    #[must_use]
+    pub fn focus(mut self, row: u32, seat: u32) -> Self {
+        self.seating["focus"] = json!({ "row": row, "seat": seat });
+        self
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "name": self.name,
@@ -82,6 +89,16 @@ impl System {
     /// A published event with these zones, on sale from now on.
     pub async fn on_sale(&self, zones: &[Zone]) -> Event {
         let event = self.draft(zones).await;
+        self.publish(event).await
+    }
+
+    /// The same, of which one customer may have only so many tickets.
+    pub async fn on_limited_sale(&self, zones: &[Zone], limit_per_customer: u32) -> Event {
+        let event = self.draft_with(zones, Some(limit_per_customer)).await;
+        self.publish(event).await
+    }
+
+    async fn publish(&self, event: Event) -> Event {
         let admin = self.admin().await;
         let publish = format!("/api/events/{}/publish", event.id);
         self.post(&publish).by(&admin).await.expect(200);
@@ -93,12 +110,17 @@ impl System {
 
     /// A draft with these zones: its tickets are nobody's yet, and its zones not yet listed here.
     pub async fn draft(&self, zones: &[Zone]) -> Event {
+        self.draft_with(zones, None).await
+    }
+
+    async fn draft_with(&self, zones: &[Zone], limit_per_customer: Option<u32>) -> Event {
         let venue_id = self.venue().await;
         let event = json!({
             "venue_id": venue_id,
             "title": "Last Night of the Tests",
             "starts_at": "2099-06-01T19:00:00Z",
             "ends_at": "2099-06-01T23:00:00Z",
+            "limit_per_customer": limit_per_customer,
             "zones": zones.iter().map(Zone::to_json).collect::<Vec<_>>(),
         });
         let admin = self.admin().await;
@@ -143,6 +165,20 @@ impl System {
     /// Any places of the zone.
     pub fn reserve_places(&self, buyer: &Person, event: &Event, zone: i64, quantity: u32) -> Call {
         let wanted = json!({ "event_id": event.id, "zone_id": zone, "quantity": quantity });
+        self.post("/api/reservations").by(buyer).json(&wanted)
+    }
+
+    /// The best places of the zone side by side.
+    pub fn reserve_together(
+        &self,
+        buyer: &Person,
+        event: &Event,
+        zone: i64,
+        quantity: u32,
+    ) -> Call {
+        let wanted = json!({
+            "event_id": event.id, "zone_id": zone, "quantity": quantity, "together": true,
+        });
         self.post("/api/reservations").by(buyer).json(&wanted)
     }
 

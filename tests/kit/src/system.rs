@@ -142,6 +142,13 @@ impl System {
         messages.expect("embedded coordination has no message node")
     }
 
+    /// Tells every instance what has changed, as one of them does, whether or not it is so.
+    pub async fn say(&self, changes: &Value) {
+        let publish = format!("PUBLISH holdfast:changes '{changes}'");
+        let said = self.messages().command(&publish).await;
+        said.expect("the message node can be asked");
+    }
+
     /// The PostgreSQL server. Ask for one of your own before you pause or stop it: tests share it.
     ///
     /// # Panics
