@@ -127,17 +127,16 @@ fn app_of(request: &Request) -> &App {
 /// fifth of a refusal's cost, once.
 fn read_token(app: &App, token: &str) -> Result<Caller, Problem> {
     let known = checked_tokens(app).get(token).copied();
-    let checked = match known {
-        Some(checked) => checked,
-        None => {
-            let checked = check_signature(app, token)?;
-            let mut tokens = checked_tokens(app);
-            if tokens.len() >= MOST_CHECKED_TOKENS {
-                tokens.clear();
-            }
-            tokens.insert(token.to_owned(), checked);
-            checked
+    let checked = if let Some(checked) = known {
+        checked
+    } else {
+        let checked = check_signature(app, token)?;
+        let mut tokens = checked_tokens(app);
+        if tokens.len() >= MOST_CHECKED_TOKENS {
+            tokens.clear();
         }
+        tokens.insert(token.to_owned(), checked);
+        checked
     };
     if checked.expires_at <= app.clock.now().timestamp() {
         return Err(unauthenticated("The access token has expired."));

@@ -48,10 +48,13 @@ const UP: &str = "
         FOR EACH ROW WHEN (OLD.version > 0) EXECUTE FUNCTION refuse_to_delete();
     CREATE TRIGGER reservations_stay BEFORE DELETE ON reservations
         FOR EACH ROW EXECUTE FUNCTION refuse_to_delete();
+    CREATE TRIGGER tickets_stay BEFORE TRUNCATE ON tickets
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_delete();
 ";
 
 const DOWN: &str = "
     DROP TRIGGER reservations_stay ON reservations;
+    DROP TRIGGER tickets_stay ON tickets;
     DROP TRIGGER sold_tickets_stay ON tickets;
     DROP FUNCTION refuse_to_delete;
     ALTER TABLE tickets ADD FOREIGN KEY (reservation_id) REFERENCES reservations (id);

@@ -178,8 +178,11 @@ impl Mirror {
                 mirrored.touch(self.0.started);
                 return Found::Ready(Arc::clone(mirrored));
             }
-            Some(Slot::Loading { done, .. }) => return Found::Loading(done.clone()),
-            None => {}
+            // Where the loading was interrupted nobody is left to tell of it, and it begins again.
+            Some(Slot::Loading { done, .. }) if done.has_changed().is_ok() => {
+                return Found::Loading(done.clone());
+            }
+            Some(Slot::Loading { .. }) | None => {}
         }
         let (loaded, done) = watch::channel(None);
         let slot = Slot::Loading {
@@ -198,11 +201,12 @@ impl Mirror {
     }
 
     async fn load(&self, id: EventId) -> Result<Option<Mirrored>, DbErr> {
-        // From here on nothing that is committed is missed.
-        self.heal().await?;
+        // Before anything else: anybody can make up an id.
         let Some(facts) = store::facts(&self.0.db, id).await? else {
             return Ok(None);
         };
+        // From here on nothing that is committed is missed.
+        self.heal().await?;
         let tickets = store::tickets(&self.0.db, id).await?;
         metrics::counter!(MIRROR_LOADS).increment(1);
         let span = (

@@ -31,6 +31,25 @@ impl GateThenRow {
     }
 }
 
+impl GateThenRow {
+    async fn write(&self, tier: i64, seat: i64) -> Result<Answer> {
+        let mut transaction = self.stores.database.begin().await?;
+        let taken = sqlx::query(tables::TAKE_OF_TIER)
+            .bind(tier)
+            .execute(&mut *transaction)
+            .await?;
+        if taken.rows_affected() == 0 {
+            return Ok(Answer::Taken);
+        }
+        sqlx::query(tables::ORDER)
+            .bind(seat)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Answer::Sold)
+    }
+}
+
 impl Design for GateThenRow {
     async fn reserve(&self, seat: i64) -> Result<Answer> {
         let tier = tables::tier_of(seat);
@@ -38,16 +57,7 @@ impl Design for GateThenRow {
         let left: i64 = redis.decr(gate(tier), 1).await?;
         let mut answer = Ok(Answer::Taken);
         if left >= 0 {
-            let sold = sqlx::query(tables::SELL_OF_TIER)
-                .bind(tier)
-                .bind(seat)
-                .execute(&self.stores.database)
-                .await;
-            answer = match sold.map(|done| done.rows_affected()) {
-                Ok(0) => Ok(Answer::Taken),
-                Ok(_) => Ok(Answer::Sold),
-                Err(error) => Err(error.into()),
-            };
+            answer = self.write(tier, seat).await;
         }
         if !matches!(answer, Ok(Answer::Sold)) {
             let _: i64 = redis.incr(gate(tier), 1).await?;

@@ -33,22 +33,28 @@ impl LockThenWrite {
     }
 
     async fn write(&self, seat: i64) -> Result<Answer> {
+        let mut transaction = self.stores.database.begin().await?;
         let read = sqlx::query_as::<_, (String, i64)>(tables::READ_SEAT)
             .bind(seat)
-            .fetch_optional(&self.stores.database)
+            .fetch_optional(&mut *transaction)
             .await?;
         let Some((_, version)) = read.filter(|(status, _)| status == tables::AVAILABLE) else {
             return Ok(Answer::Taken);
         };
-        let sold = sqlx::query(tables::SELL_SEAT_AT_VERSION)
+        let taken = sqlx::query(tables::TAKE_SEAT_AT_VERSION)
             .bind(seat)
             .bind(version)
-            .execute(&self.stores.database)
+            .execute(&mut *transaction)
             .await?;
-        Ok(match sold.rows_affected() {
-            0 => Answer::Taken,
-            _ => Answer::Sold,
-        })
+        if taken.rows_affected() == 0 {
+            return Ok(Answer::Taken);
+        }
+        sqlx::query(tables::ORDER)
+            .bind(seat)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Answer::Sold)
     }
 }
 

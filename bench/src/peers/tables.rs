@@ -13,20 +13,18 @@ pub const READ_SEAT: &str = "SELECT status, version FROM seats WHERE id = $1";
 
 pub const READ_TIERS: &str = "SELECT id, stock FROM tiers";
 
-/// The seat, if it is still at this version, and its order.
-pub const SELL_SEAT_AT_VERSION: &str = "WITH sold AS (UPDATE seats SET status = 'held', version = version + 1 \
-     WHERE id = $1 AND version = $2 RETURNING id) \
-     INSERT INTO orders (seat_id, buyer_id) SELECT id, 1 FROM sold";
+/// The seat, if it is still at this version.
+pub const TAKE_SEAT_AT_VERSION: &str =
+    "UPDATE seats SET status = 'held', version = version + 1 WHERE id = $1 AND version = $2";
 
-/// The seat, whatever it is, and its order.
-pub const SELL_SEAT: &str = "WITH sold AS (UPDATE seats SET status = 'held', version = version + 1 \
-     WHERE id = $1 RETURNING id) \
-     INSERT INTO orders (seat_id, buyer_id) SELECT id, 1 FROM sold";
+/// The seat, whatever it is.
+pub const TAKE_SEAT: &str = "UPDATE seats SET status = 'held', version = version + 1 WHERE id = $1";
 
-/// A place of a tier that has one, and its order, which keeps the number asked for.
-pub const SELL_OF_TIER: &str = "WITH sold AS (UPDATE tiers SET stock = stock - 1 \
-     WHERE id = $1 AND stock > 0 RETURNING id) \
-     INSERT INTO orders (seat_id, buyer_id) SELECT $2, 1 FROM sold";
+/// A place of a tier that has one.
+pub const TAKE_OF_TIER: &str = "UPDATE tiers SET stock = stock - 1 WHERE id = $1 AND stock > 0";
+
+/// The order of a seat, or of a place, which keeps the number asked for.
+pub const ORDER: &str = "INSERT INTO orders (seat_id, buyer_id) VALUES ($1, 1)";
 
 /// Those of the seats that were not yet sold, and their orders.
 pub const SELL_SEATS: &str = "WITH sold AS (UPDATE seats SET status = 'held', version = version + 1 \

@@ -78,17 +78,21 @@ impl WaitingLock {
     }
 
     async fn read_check_write(&self, seat: i64) -> Result<Answer> {
+        let mut transaction = self.stores.database.begin().await?;
         let read = sqlx::query_as::<_, (String, i64)>(tables::READ_SEAT)
             .bind(seat)
-            .fetch_optional(&self.stores.database)
+            .fetch_optional(&mut *transaction)
             .await?;
         if read.is_none_or(|(status, _)| status != tables::AVAILABLE) {
             return Ok(Answer::Taken);
         }
-        sqlx::query(tables::SELL_SEAT)
-            .bind(seat)
-            .execute(&self.stores.database)
-            .await?;
+        for statement in [tables::TAKE_SEAT, tables::ORDER] {
+            sqlx::query(statement)
+                .bind(seat)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
         Ok(Answer::Sold)
     }
 }

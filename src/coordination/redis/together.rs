@@ -33,7 +33,7 @@ pub(super) async fn begin_together<W, F: Future<Output = ()> + Send + 'static>(
                 work.push(more);
             }
         }
-        let begun: FuturesUnordered<F> = work.drain(..).map(&begin).collect();
-        tasks.spawn(begun.collect::<()>());
+        let together: FuturesUnordered<F> = work.drain(..).map(&begin).collect();
+        tasks.spawn(together.collect::<()>());
     }
 }

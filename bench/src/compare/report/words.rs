@@ -4,8 +4,8 @@
 pub const GUARANTEES: &str = "
 *Modelled* means: nobody's product, but the best small version of a design that is often written about,
 served by `bench peer`, over the same HTTP library, database driver, PostgreSQL and Redis. In its favour
-nobody signs in, nothing expires, there is no ledger, no foreign key and no idempotency, and what it
-calls its transaction is one statement where one can say it: one round trip.
+nobody signs in, nothing expires, there is no ledger, no foreign key and no idempotency. Their
+transactions are written as they are usually written: begin, each statement by itself, commit.
 
 - **SETNX lock, then write**: a lock in Redis refuses whoever comes second, the version of the row
   decides. Never sells twice; refuses everybody while Redis is gone.
