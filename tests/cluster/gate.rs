@@ -3,10 +3,11 @@
 use kit::{Cluster, Instance, eventually, eventually_eq, secs};
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 
-/// Nobody can write a row into a table until this is opened.
+/// Nobody can write or lock a row of a table until this is opened.
 ///
-/// A hold takes its locks first, then writes into `reservations`, moves the tickets, and writes
-/// into the `ledger`. An instance waits no longer than five seconds.
+/// A hold takes its Redlocks first. Then, where the event has a limit, it locks the buyer's row of
+/// `users`; then the rows of its tickets; and then it writes everything at once. An instance waits
+/// no longer than five seconds.
 pub struct Gate {
     closed: DatabaseTransaction,
     table: &'static str,
@@ -17,7 +18,7 @@ impl Gate {
         let connection = Database::connect(cluster.database_url()).await;
         let connection = connection.expect("the database can be reached");
         let closed = connection.begin().await.expect("a transaction begins");
-        let lock = format!("LOCK TABLE {table} IN SHARE MODE");
+        let lock = format!("LOCK TABLE {table} IN EXCLUSIVE MODE");
         let locked = closed.execute_unprepared(&lock).await;
         locked.expect("the table can be locked");
         Self { closed, table }

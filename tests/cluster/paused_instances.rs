@@ -17,11 +17,13 @@ stories! {
 }
 
 async fn the_late_write_of_a_paused_lock_holder_loses(cluster: &Cluster) {
-    let event = cluster.on_sale(&[Zone::seated("Stalls", 1, 1, 4500)]).await;
+    let zones = [Zone::seated("Stalls", 1, 1, 4500)];
+    let event = cluster.on_limited_sale(&zones, 4).await;
     let [late, quick] = [cluster.buyer().await, cluster.buyer().await];
     let seat = event.tickets()[0];
 
-    let gate = Gate::close(cluster, "reservations").await;
+    // With a limit the buyer is looked at first: the ticket's lock is held, its row not touched yet.
+    let gate = Gate::close(cluster, "users").await;
     let meanwhile = async {
         gate.queue(cluster, 1).await;
         let holder = working_instance(cluster).await;
