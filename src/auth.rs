@@ -123,8 +123,8 @@ fn app_of(request: &Request) -> &App {
         .expect("the server puts the application into every request")
 }
 
-/// Who a token speaks for. Its time is compared each time; its signature, of which the check is a
-/// fifth of a refusal's cost, once.
+/// Who a token speaks for. Its time is compared each time; its signature, of which the check was a
+/// ninth of an instance's work while refusing a crowd, once.
 fn read_token(app: &App, token: &str) -> Result<Caller, Problem> {
     let known = checked_tokens(app).get(token).copied();
     let checked = if let Some(checked) = known {

@@ -14,7 +14,7 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::cli::Seed;
-use crate::target::NO_PASSWORD;
+use crate::target::{ACCOUNT_COLUMNS, NO_PASSWORD};
 use catalogue::{Event, Venue, count_tickets, event, person, venue};
 use filler::{Cell, Filler, Table};
 
@@ -128,15 +128,7 @@ const TICKETS: Table = Table {
 
 const USERS: Table = Table {
     name: "users",
-    columns: &[
-        "id",
-        "name",
-        "email",
-        "email_lower",
-        "password_hash",
-        "role",
-        "created_at",
-    ],
+    columns: &ACCOUNT_COLUMNS,
 };
 
 fn venue_row(id: i64, venue: &Venue, now: DateTime<Utc>) -> Vec<Cell> {

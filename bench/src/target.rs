@@ -3,7 +3,7 @@
 mod accounts;
 mod api;
 
-pub use accounts::NO_PASSWORD;
+pub use accounts::{COLUMNS as ACCOUNT_COLUMNS, NO_PASSWORD};
 pub use api::Api;
 
 use anyhow::{Context, Result, bail};

@@ -24,6 +24,19 @@ pub struct Model {
     pub limit_per_customer: Option<i32>,
 }
 
+impl Model {
+    /// Whether its tickets are sold at that time.
+    pub fn is_on_sale(&self, now: DateTimeUtc) -> bool {
+        let closes_at = self.sales_close_at.unwrap_or(self.starts_at);
+        self.status == EventStatus::Published && self.opens_after(now).is_none() && now < closes_at
+    }
+
+    /// When the sale opens, where that is still to come.
+    pub fn opens_after(&self, now: DateTimeUtc) -> Option<DateTimeUtc> {
+        self.sales_open_at.filter(|opens_at| now < *opens_at)
+    }
+}
+
 /// `draft -> published -> cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(

@@ -19,9 +19,10 @@ pub struct Model {
     /// Null in a standing zone.
     pub seats_per_row: Option<i32>,
     pub capacity: i32,
-    /// The row of the seat that the best ones are nearest to; the front one where absent.
+    /// The row of the seat that the best ones are nearest to. Without one, that is the middle of the
+    /// front row.
     pub focus_row: Option<i32>,
-    /// Its seat; the middle of the row where absent.
+    /// Its seat; given with the row.
     pub focus_seat: Option<i32>,
 }
 

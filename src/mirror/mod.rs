@@ -35,7 +35,6 @@ use tokio::sync::watch;
 use crate::coordination::{SeatChange, SeatStatus};
 use crate::db::Db;
 use crate::entity;
-use crate::entity::event::EventStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::ids::{EventId, TicketId};
 use crate::telemetry::{MIRROR_EVENTS, MIRROR_LOADS, MIRROR_TICKETS};
@@ -303,15 +302,6 @@ impl Mirrored {
     /// The seats. Hold on to them for microseconds only: everybody needs them.
     pub fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it is on sale at that time.
-    pub fn is_on_sale(&self, now: chrono::DateTime<chrono::Utc>) -> bool {
-        let event = &self.facts().event;
-        let closes_at = event.sales_close_at.unwrap_or(event.starts_at);
-        event.status == EventStatus::Published
-            && event.sales_open_at.is_none_or(|opens_at| opens_at <= now)
-            && now < closes_at
     }
 
     fn has(&self, ticket: TicketId) -> bool {

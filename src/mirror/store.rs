@@ -43,25 +43,14 @@ pub async fn facts(db: &Db, id: EventId) -> Result<Option<Facts>, DbErr> {
 
 /// Where the best seats of a zone are.
 pub fn plan(zone: &zone::Model) -> ZonePlan {
+    let focus = zone.focus_row.zip(zone.focus_seat);
     ZonePlan {
         id: zone.id,
-        focus: focus(zone),
+        focus: focus.map(|(row, seat)| Focus {
+            row2: 2 * i64::from(row),
+            seat2: 2 * i64::from(seat),
+        }),
     }
-}
-
-fn focus(zone: &zone::Model) -> Option<Focus> {
-    if zone.focus_row.is_none() && zone.focus_seat.is_none() {
-        return None;
-    }
-    let row = zone.focus_row.unwrap_or(1);
-    let seat2 = match (zone.focus_seat, zone.seats_per_row) {
-        (Some(seat), _) => 2 * i64::from(seat),
-        (None, seats) => i64::from(seats.unwrap_or(1)) + 1,
-    };
-    Some(Focus {
-        row2: 2 * i64::from(row),
-        seat2,
-    })
 }
 
 /// All tickets of an event by id, some thousands to a query. They need not be of one moment: each

@@ -77,6 +77,7 @@ impl Committer {
     pub async fn commit<C: Change>(&self, change: C) -> Result<C::Done, C::Refused> {
         let (reply, outcome) = oneshot::channel();
         let entry = Entry {
+            needs: change.needs(),
             change,
             queued_at: Instant::now(),
             outcome: None,
@@ -128,7 +129,7 @@ async fn commit_batches(app: App, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Queued
 fn take_apart(waiting: &mut Vec<Box<dyn Queued>>) -> Vec<Box<dyn Queued>> {
     let mut claimed = Claimed::default();
     waiting
-        .extract_if(.., |entry| claimed.add(&entry.needs()))
+        .extract_if(.., |entry| claimed.add(entry.needs()))
         .collect()
 }
 
@@ -174,7 +175,7 @@ async fn try_commit(
 ) -> Result<Vec<SeatChange>, BatchError> {
     let mut claimed = Claimed::default();
     for entry in batch.iter() {
-        claimed.add(&entry.needs());
+        claimed.add(entry.needs());
     }
     let tx = app.db.begin().await?;
     let written = async {
@@ -232,7 +233,7 @@ impl From<BatchError> for DbErr {
 
 /// A change in the queue, whatever it is.
 trait Queued: Send + Sync {
-    fn needs(&self) -> Needs;
+    fn needs(&self) -> &Needs;
     /// Gives what is to be written: nothing where the change is refused.
     fn decide(&mut self, seen: &Seen) -> Writes;
     /// It was not made durable.
@@ -243,14 +244,15 @@ trait Queued: Send + Sync {
 
 struct Entry<C: Change> {
     change: C,
+    needs: Needs,
     queued_at: Instant,
     outcome: Option<Result<C::Done, C::Refused>>,
     reply: oneshot::Sender<Result<C::Done, C::Refused>>,
 }
 
 impl<C: Change> Queued for Entry<C> {
-    fn needs(&self) -> Needs {
-        self.change.needs()
+    fn needs(&self) -> &Needs {
+        &self.needs
     }
 
     fn decide(&mut self, seen: &Seen) -> Writes {

@@ -4,6 +4,7 @@
 //! is read from the database meanwhile. Whatever was seen here may be stale by the time of the
 //! commit, which looks again.
 
+use chrono::{DateTime, Utc};
 use rand::RngExt;
 use sea_orm::DbErr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use super::hold::{HoldError, Wanted};
 use super::near_miss;
 use super::store::{self, Conflict};
+use crate::entity::event;
 use crate::entity::ticket::TicketStatus;
 use crate::ids::{EventId, TicketId, ZoneId};
 use crate::mirror::{Mirrored, Seats, Taken, ticket_status};
@@ -68,12 +70,16 @@ pub async fn propose(app: &App, wanted: &Wanted) -> Result<Option<Proposal>, Hol
 
 /// Why an event is not on sale.
 pub async fn not_on_sale(app: &App, event: EventId) -> Result<HoldError, DbErr> {
-    let Some(sale) = store::sale(&app.db, event).await? else {
-        return Ok(HoldError::NoSuch("event"));
-    };
-    Ok(HoldError::NotOnSale {
-        sales_open_at: sale.sales_open_at.filter(|opens_at| sale.now < *opens_at),
-    })
+    let sale = store::sale(&app.db, event).await?;
+    Ok(sale.map_or(HoldError::NoSuch("event"), |sale| {
+        outside_of_sale(&sale.event, sale.now)
+    }))
+}
+
+fn outside_of_sale(event: &event::Model, now: DateTime<Utc>) -> HoldError {
+    HoldError::NotOnSale {
+        sales_open_at: event.opens_after(now),
+    }
 }
 
 /// The event of the tickets, where it is mirrored; otherwise it begins to be.
@@ -156,13 +162,14 @@ async fn named_by_the_database(
         });
     }
     let sale = store::sale(&app.db, event).await?;
-    let Some(sale) = sale.filter(store::Sale::is_open) else {
-        return Err(not_on_sale(app, event).await?);
-    };
+    let store::Sale { event: facts, now } = sale.ok_or(HoldError::NoSuch("event"))?;
+    if !facts.is_on_sale(now) {
+        return Err(outside_of_sale(&facts, now));
+    }
     Ok(Proposal {
         event,
-        currency: sale.currency,
-        is_limited: sale.limit_per_customer.is_some(),
+        currency: facts.currency,
+        is_limited: facts.limit_per_customer.is_some(),
         tickets: found.into_iter().map(store::Candidate::proposed).collect(),
         _marks: None,
     })
@@ -255,13 +262,9 @@ fn propose_from(
 
 /// Refuses an event that is not on sale, by the database's time.
 fn check_sale(app: &App, mirrored: &Mirrored) -> Result<(), HoldError> {
+    let event = &mirrored.facts().event;
     match app.mirror.now() {
-        Some(now) if !mirrored.is_on_sale(now) => {
-            let facts = mirrored.facts();
-            Err(HoldError::NotOnSale {
-                sales_open_at: facts.event.sales_open_at.filter(|opens_at| now < *opens_at),
-            })
-        }
+        Some(now) if !event.is_on_sale(now) => Err(outside_of_sale(event, now)),
         _ => Ok(()),
     }
 }

@@ -22,7 +22,6 @@ use super::batch::Move;
 use super::propose::Proposed;
 use crate::coordination::SeatChange;
 use crate::db::Db;
-use crate::entity::event::EventStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, zone};
 use crate::ids::{EventId, TicketId};
@@ -83,29 +82,13 @@ impl Conflict {
     }
 }
 
-/// Whether and when an event is on sale, and what the time is.
+/// An event that somebody wants tickets of, and what the time is.
 #[derive(Debug, Clone, FromQueryResult)]
 pub struct Sale {
-    pub currency: String,
-    pub status: EventStatus,
-    pub starts_at: DateTime<Utc>,
-    pub sales_open_at: Option<DateTime<Utc>>,
-    pub sales_close_at: Option<DateTime<Utc>>,
-    pub limit_per_customer: Option<i32>,
+    #[sea_orm(nested)]
+    pub event: event::Model,
     /// The database's.
     pub now: DateTime<Utc>,
-}
-
-impl Sale {
-    /// Whether tickets are sold now.
-    pub fn is_open(&self) -> bool {
-        let closes_at = self.sales_close_at.unwrap_or(self.starts_at);
-        self.status == EventStatus::Published
-            && self
-                .sales_open_at
-                .is_none_or(|opens_at| opens_at <= self.now)
-            && self.now < closes_at
-    }
 }
 
 /// A ticket of a reservation, as it was held.
@@ -123,15 +106,6 @@ pub struct HeldTicket {
 /// The sale of an event.
 pub async fn sale(db: &Db, event: EventId) -> Result<Option<Sale>, DbErr> {
     event::Entity::find_by_id(event.0)
-        .select_only()
-        .columns([
-            event::Column::Currency,
-            event::Column::Status,
-            event::Column::StartsAt,
-            event::Column::SalesOpenAt,
-            event::Column::SalesCloseAt,
-            event::Column::LimitPerCustomer,
-        ])
         .expr_as(db.now(), "now")
         .into_model()
         .one(db.reader())

@@ -29,24 +29,14 @@ impl GateThenRow {
         }
         Ok(Self { stores })
     }
-}
 
-impl GateThenRow {
     async fn write(&self, tier: i64, seat: i64) -> Result<Answer> {
         let mut transaction = self.stores.database.begin().await?;
         let taken = sqlx::query(tables::TAKE_OF_TIER)
             .bind(tier)
             .execute(&mut *transaction)
             .await?;
-        if taken.rows_affected() == 0 {
-            return Ok(Answer::Taken);
-        }
-        sqlx::query(tables::ORDER)
-            .bind(seat)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Answer::Sold)
+        tables::order(transaction, &taken, seat).await
     }
 }
 

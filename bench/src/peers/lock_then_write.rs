@@ -46,15 +46,7 @@ impl LockThenWrite {
             .bind(version)
             .execute(&mut *transaction)
             .await?;
-        if taken.rows_affected() == 0 {
-            return Ok(Answer::Taken);
-        }
-        sqlx::query(tables::ORDER)
-            .bind(seat)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Answer::Sold)
+        tables::order(transaction, &taken, seat).await
     }
 }
 

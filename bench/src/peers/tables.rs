@@ -2,7 +2,11 @@
 //! orders. Smaller rows and fewer indexes than Holdfast's own, in the others' favour.
 
 use anyhow::{Context, Result, ensure};
-use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
+use sea_orm::sqlx::{
+    self, AssertSqlSafe, Connection, PgConnection, Postgres, Transaction, postgres::PgQueryResult,
+};
+
+use super::Answer;
 
 /// The tiers among which the seats are dealt.
 const TIERS: i64 = 10;
@@ -24,7 +28,7 @@ pub const TAKE_SEAT: &str = "UPDATE seats SET status = 'held', version = version
 pub const TAKE_OF_TIER: &str = "UPDATE tiers SET stock = stock - 1 WHERE id = $1 AND stock > 0";
 
 /// The order of a seat, or of a place, which keeps the number asked for.
-pub const ORDER: &str = "INSERT INTO orders (seat_id, buyer_id) VALUES ($1, 1)";
+const ORDER: &str = "INSERT INTO orders (seat_id, buyer_id) VALUES ($1, 1)";
 
 /// Those of the seats that were not yet sold, and their orders.
 pub const SELL_SEATS: &str = "WITH sold AS (UPDATE seats SET status = 'held', version = version + 1 \
@@ -34,6 +38,23 @@ pub const SELL_SEATS: &str = "WITH sold AS (UPDATE seats SET status = 'held', ve
 /// The tier that a seat belongs to.
 pub fn tier_of(seat: i64) -> i64 {
     seat % TIERS
+}
+
+/// Ends a transaction that has taken a seat or place, if it has: writes the order and commits.
+pub(super) async fn order(
+    mut transaction: Transaction<'_, Postgres>,
+    taken: &PgQueryResult,
+    seat: i64,
+) -> Result<Answer> {
+    if taken.rows_affected() == 0 {
+        return Ok(Answer::Taken);
+    }
+    sqlx::query(ORDER)
+        .bind(seat)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(Answer::Sold)
 }
 
 /// Makes the tables anew, with seats from 1 to `seats`, and leaves the server nothing to catch up with.

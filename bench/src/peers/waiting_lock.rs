@@ -86,14 +86,11 @@ impl WaitingLock {
         if read.is_none_or(|(status, _)| status != tables::AVAILABLE) {
             return Ok(Answer::Taken);
         }
-        for statement in [tables::TAKE_SEAT, tables::ORDER] {
-            sqlx::query(statement)
-                .bind(seat)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(Answer::Sold)
+        let taken = sqlx::query(tables::TAKE_SEAT)
+            .bind(seat)
+            .execute(&mut *transaction)
+            .await?;
+        tables::order(transaction, &taken, seat).await
     }
 }
 

@@ -95,7 +95,8 @@ pub async fn insert(
 /// A well-formed hash that no known password has.
 pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-const COLUMNS: [&str; 7] = [
+/// The columns of an account.
+pub const COLUMNS: [&str; 7] = [
     "id",
     "name",
     "email",

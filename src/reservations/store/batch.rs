@@ -5,7 +5,8 @@
 //! deadlock. SQLite, which has one writer at a time, has no row locks and needs none.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, QueryResult, Statement, Value,
+    ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
+    Statement, Value,
 };
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
@@ -130,7 +131,7 @@ impl Reader<'_> {
                 })
                 .await?;
             for row in found {
-                let reservation = reservation_of(&row)?;
+                let reservation = reservation::Model::from_query_result(&row, "")?;
                 let entry = SeenReservation {
                     now: row.try_get("", "now")?,
                     tickets: Vec::new(),
@@ -281,9 +282,4 @@ impl Reader<'_> {
 fn reservation_rows(ids: impl IntoIterator<Item = ReservationId>) -> Rows {
     let ids = ids.into_iter().map(|id| id.0).collect();
     Rows::default().with("id", Column::Uuids(ids))
-}
-
-fn reservation_of(row: &QueryResult) -> Result<reservation::Model, DbErr> {
-    use sea_orm::FromQueryResult;
-    reservation::Model::from_query_result(row, "")
 }
