@@ -22,11 +22,14 @@ pub mod mirror;
 pub mod problem;
 
 pub mod page;
+pub mod precondition;
 pub mod state;
+pub mod texts;
 
 pub mod auth;
 pub mod body;
 pub mod idempotency;
+pub mod mail;
 pub mod tags;
 
 pub mod catalog;

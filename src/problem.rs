@@ -72,6 +72,12 @@ slugs! {
         "The hold ended at `expired_at`; its tickets are on sale again.";
     InvalidTransition = "invalid-transition", 409, "It is past that.",
         "What it is now, `current_status`, does not allow this.";
+    VersionMismatch = "version-mismatch", 412, "Somebody changed it meanwhile.",
+        "It is at another `version` than `If-Match` says; read it again.";
+    PreconditionRequired = "precondition-required", 428, "Say which version you have seen.",
+        "An edit needs `If-Match` with the `ETag` of what was read.";
+    RateLimited = "rate-limited", 429, "Too many attempts.",
+        "The account or the address has tried too often; try again after `Retry-After` seconds.";
     EmailTaken = "email-taken", 409, "This e-mail address has an account.",
         "An account with this e-mail address exists.";
     IdempotencyKeyReused = "idempotency-key-reused", 422, "This Idempotency-Key was used for something else.",

@@ -7,8 +7,16 @@ pub enum Tags {
     Identity,
     /// Venues, events, zones and tickets.
     Catalogue,
+    /// Codes that open a sale early or take something off the price.
+    Codes,
     /// Hold tickets, pay for them, give them up.
     Reservations,
+    /// What people who were there say.
+    Reviews,
+    /// Organisers who want to sell here.
+    Inquiries,
+    /// Free tickets that one applies for.
+    Applications,
     /// Probes for operators.
     Operations,
 }

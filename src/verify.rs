@@ -98,7 +98,7 @@ const CHECKS: &[Check] = &[
               SELECT 'ticket ' || l.ticket_id || ' at version ' || l.version AS example \
               FROM ledger l LEFT JOIN tickets t ON t.id = l.ticket_id \
               LEFT JOIN reservations r ON r.id = l.reservation_id \
-              WHERE t.id IS NULL OR r.id IS NULL",
+              WHERE t.id IS NULL OR (r.id IS NULL AND l.reservation_id IS NOT NULL)",
     },
     Check {
         rule: "a ticket is of its zone's event",

@@ -14,6 +14,8 @@ mod m20261121_000005_ledger;
 mod m20261121_000006_idempotency_keys;
 mod m20261121_000007_flash_sales;
 mod m20261121_000008_no_foreign_keys_in_sales;
+mod m20261121_000009_ledger_of_organisers;
+mod m20261121_000010_mails;
 
 /// Every change, in order.
 pub struct Migrator;
@@ -30,6 +32,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_idempotency_keys::Migration),
             Box::new(m20261121_000007_flash_sales::Migration),
             Box::new(m20261121_000008_no_foreign_keys_in_sales::Migration),
+            Box::new(m20261121_000009_ledger_of_organisers::Migration),
+            Box::new(m20261121_000010_mails::Migration),
         ]
     }
 }

@@ -15,7 +15,8 @@ pub struct Model {
     pub from_status: TicketStatus,
     pub to_status: TicketStatus,
     pub cause: Cause,
-    pub reservation_id: Uuid,
+    /// None where an organiser moved it.
+    pub reservation_id: Option<Uuid>,
     pub at: DateTimeUtc,
 }
 
@@ -35,6 +36,20 @@ pub enum Cause {
     Release,
     /// The hold ended.
     Expire,
+    /// Its event was cancelled while it was held.
+    Cancel,
+    /// It was given away for nothing.
+    Grant,
+    /// The money was returned.
+    Refund,
+    /// The organiser withheld it.
+    Block,
+    /// The organiser put it on sale again.
+    Unblock,
+    /// The organiser took it out of the event.
+    Remove,
+    /// The organiser put it back into the event.
+    Restore,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -4,6 +4,7 @@
 pub mod event;
 pub mod idempotency_key;
 pub mod ledger;
+pub mod mail;
 pub mod payment;
 pub mod reservation;
 pub mod reservation_ticket;

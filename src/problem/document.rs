@@ -51,6 +51,9 @@ pub struct ProblemDocument {
     /// With `invalid-transition`: what it is now. Not `status`, which is the HTTP status.
     #[oai(skip_serializing_if_is_none)]
     pub current_status: Option<String>,
+    /// With `version-mismatch`: at which version it is.
+    #[oai(skip_serializing_if_is_none)]
+    pub version: Option<i64>,
     /// With `hold-expired`: when the hold ended.
     #[oai(skip_serializing_if_is_none)]
     pub expired_at: Option<DateTime<Utc>>,
@@ -125,6 +128,7 @@ pub fn example(slug: Slug) -> Value {
         Slug::IdempotencyKeyInFlight => json!({"retry_after_ms": 100}),
         Slug::ZoneSoldOut => json!({"zone_id": 2, "available": 1}),
         Slug::NotOnSale => json!({"sales_open_at": "2026-12-01T09:00:00Z"}),
+        Slug::VersionMismatch => json!({"version": 8}),
         Slug::InvalidTransition => json!({"current_status": "confirmed"}),
         Slug::HoldExpired => json!({"expired_at": "2026-11-21T10:05:00Z"}),
         Slug::PaymentDeclined => json!({"reason": "insufficient_funds"}),

@@ -76,6 +76,11 @@ impl Call {
         self.header("idempotency-key", key)
     }
 
+    /// With an `If-Match` for this version.
+    pub fn if_match(self, version: i64) -> Self {
+        self.header("if-match", format!("\"{version}\""))
+    }
+
     pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         Self {
             request: self.request.header(name, value.as_ref()),
