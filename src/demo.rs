@@ -62,7 +62,7 @@ pub async fn create_if_empty(app: &App) -> Result<(), DemoError> {
         let starts_at = now + TimeDelta::days(30);
         let event: event::Model =
             create_event(&tx, now, demo_event(VenueId(venue.id), starts_at)).await?;
-        publish_event(&tx, EventId(event.id)).await?;
+        publish_event(&tx, now, EventId(event.id)).await?;
         tx.commit().await?;
         Ok(())
     })
@@ -85,6 +85,7 @@ fn demo_venue() -> NewVenue {
         city: "Berlin".to_owned(),
         country: "DE".to_owned(),
         time_zone: "Europe/Berlin".to_owned(),
+        picture: None,
     }
 }
 
@@ -100,6 +101,10 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
         sales_open_at: None,
         sales_close_at: None,
         limit_per_customer: None,
+        picture: None,
+        gallery: Vec::new(),
+        doors_at: Some(starts_at - TimeDelta::hours(1)),
+        hold_secs: None,
         currency: "EUR".to_owned(),
         zones: vec![
             NewZone {

@@ -4,6 +4,8 @@ use poem_openapi::{ExtraHeader, LicenseObject, OpenApiService};
 use serde_json::{Map, Value, json};
 
 use crate::catalog::api::CatalogApi;
+use crate::catalog::events::api::EventsApi;
+use crate::catalog::venues::api::VenuesApi;
 use crate::health::HealthApi;
 use crate::identity::api::IdentityApi;
 use crate::problem::Slug;
@@ -13,12 +15,21 @@ use crate::reservations::api::ReservationsApi;
 use crate::state::App;
 
 /// Every call of the API.
-pub type Calls = (IdentityApi, CatalogApi, ReservationsApi, HealthApi);
+pub type Calls = (
+    IdentityApi,
+    VenuesApi,
+    EventsApi,
+    CatalogApi,
+    ReservationsApi,
+    HealthApi,
+);
 
 /// The calls of a running application.
 pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
     let calls = (
         IdentityApi { app: app.clone() },
+        VenuesApi { app: app.clone() },
+        EventsApi { app: app.clone() },
         CatalogApi { app: app.clone() },
         ReservationsApi {
             office: office.clone(),

@@ -3,10 +3,16 @@
 //!
 //! Whatever can be edited has a `version`, and its `ETag` begins with it: `"7"`, or `"7.<more>"` where
 //! the answer also shows what changes without an edit. Both are taken, and `*` for whichever it is.
+//!
+//! `If-None-Match`: whoever has read something is told in few bytes that it is still the same
+//! ([`Cacheable`]).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use poem_openapi::ApiResponse;
 use poem_openapi::payload::Json;
 use poem_openapi::types::{ParseFromJSON, ToJSON};
+use sha2::{Digest, Sha256};
 
 use crate::problem::{Problem, Slug};
 
@@ -99,9 +105,81 @@ pub enum Edited<T: ToJSON + ParseFromJSON> {
     ),
 }
 
+/// Something that everybody sees alike, for caches to keep for a moment.
+#[derive(ApiResponse)]
+pub enum Cacheable<T: ToJSON + ParseFromJSON> {
+    /// As it is.
+    #[oai(status = 200)]
+    Now(
+        Json<T>,
+        /// Changes exactly when the answer does.
+        #[oai(header = "ETag")]
+        String,
+        /// For how many seconds it may be shown without asking again.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+    /// Nothing has changed since the `ETag` in `If-None-Match`.
+    #[oai(status = 304)]
+    Unchanged(
+        /// As the caller knows it.
+        #[oai(header = "ETag")]
+        String,
+        /// For how many seconds it may be shown without asking again.
+        #[oai(header = "Cache-Control")]
+        String,
+    ),
+}
+
+impl<T: ToJSON + ParseFromJSON> Cacheable<T> {
+    /// Tells it, unless the caller knows it by this tag.
+    pub fn tagged(tag: String, known: Option<&str>, max_age_secs: u32, value: T) -> Self {
+        let cache = format!("public, max-age={max_age_secs}");
+        // A proxy that compresses an answer weakens its tag.
+        let is_it = |known: &str| matches!(known.trim().trim_start_matches("W/"), known if known == tag || known == "*");
+        if known.is_some_and(|known| known.split(',').any(is_it)) {
+            return Self::Unchanged(tag, cache);
+        }
+        Self::Now(Json(value), tag, cache)
+    }
+
+    /// The same for what has no version.
+    pub fn of_content(value: T, known: Option<&str>, max_age_secs: u32) -> Self {
+        let tag = format!("\"{}\"", digest(&value));
+        Self::tagged(tag, known, max_age_secs, value)
+    }
+
+    /// The same for what has one, and shows more than an edit changes.
+    pub fn of_version(version: i64, value: T, known: Option<&str>, max_age_secs: u32) -> Self {
+        let tag = format!("\"{version}.{}\"", digest(&value));
+        Self::tagged(tag, known, max_age_secs, value)
+    }
+}
+
+/// The same on every instance that answers the same.
+fn digest(value: &impl ToJSON) -> String {
+    let digest = Sha256::digest(value.to_json_string());
+    URL_SAFE_NO_PAD.encode(&digest[..12])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_knows_it_is_told_that_it_is_the_same() {
+        let answer = |known: Option<&str>| Cacheable::of_version(7, "text".to_owned(), known, 1);
+        let Cacheable::Now(_, tag, cache) = answer(None) else {
+            panic!("nobody knows it yet");
+        };
+        assert_eq!(cache, "public, max-age=1");
+        let version = Expected::read(Some(tag.clone())).unwrap();
+        assert_eq!(version, Expected::Version(7));
+        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            assert!(matches!(answer(Some(&known)), Cacheable::Unchanged(same, _) if same == tag));
+        }
+        assert!(matches!(answer(Some("\"7.x\"")), Cacheable::Now(..)));
+    }
 
     #[test]
     fn an_entity_tag_tells_the_version_it_was_made_of() {

@@ -80,6 +80,8 @@ slugs! {
         "The account or the address has tried too often; try again after `Retry-After` seconds.";
     EmailTaken = "email-taken", 409, "This e-mail address has an account.",
         "An account with this e-mail address exists.";
+    VenueInUse = "venue-in-use", 409, "Something takes place there.",
+        "A venue that has events cannot be deleted.";
     IdempotencyKeyReused = "idempotency-key-reused", 422, "This Idempotency-Key was used for something else.",
         "The same `Idempotency-Key` came with another operation or body before.";
     IdempotencyKeyInFlight = "idempotency-key-in-flight", 409, "The first request with this Idempotency-Key is still running.",

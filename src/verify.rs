@@ -150,4 +150,42 @@ const CHECKS: &[Check] = &[
                      CASE WHEN r.status = 'confirmed' THEN r.total_amount ELSE 0 END \
                   OR (r.status = 'confirmed' AND COUNT(p.id) <> 1)",
     },
+    Check {
+        rule: "a settled cancellation leaves no hold, and no buyer without the promise of a refund",
+        sql: "SELECT r.status || ' reservation of cancelled event ' || e.id AS example \
+              FROM events e JOIN reservations r ON r.event_id = e.id \
+              WHERE e.status = 'cancelled' AND e.settled_at IS NOT NULL \
+                AND r.status IN ('held', 'confirmed') AND r.refund_due_at IS NULL",
+    },
+    Check {
+        rule: "only what was paid for is to be refunded",
+        sql: "SELECT r.status || ' reservation of event ' || r.event_id AS example \
+              FROM reservations r \
+              WHERE r.refund_due_at IS NOT NULL AND r.status NOT IN ('confirmed', 'refunded')",
+    },
+    Check {
+        rule: "an event is looked for as what it is",
+        sql: "SELECT 'event ' || e.id AS example \
+              FROM events e JOIN venues v ON v.id = e.venue_id \
+              LEFT JOIN event_search s ON s.event_id = e.id \
+              WHERE s.event_id IS NULL OR s.status <> e.status OR s.starts_at <> e.starts_at \
+                 OR s.over_at <> COALESCE(e.ends_at, e.starts_at) \
+                 OR s.created_at <> e.created_at OR s.venue_id <> e.venue_id \
+                 OR s.city <> v.search_city OR s.text <> s.own_text || v.search_text",
+    },
+    Check {
+        rule: "an event is found by its words and those of its venue, and by no others",
+        sql: "SELECT 'event ' || s.event_id AS example \
+              FROM event_search s JOIN venues v ON v.id = s.venue_id \
+              LEFT JOIN event_words w ON w.event_id = s.event_id \
+              GROUP BY s.event_id, s.own_text, v.search_text \
+              HAVING SUM(CASE WHEN s.own_text || v.search_text || ' ' \
+                              NOT LIKE '% ' || w.word || ' %' THEN 1 ELSE 0 END) > 0 \
+                  OR SUM(CASE WHEN s.own_text || ' ' LIKE '% ' || w.word || ' %' \
+                              THEN 1 ELSE 0 END) \
+                     <> LENGTH(s.own_text) - LENGTH(REPLACE(s.own_text, ' ', '')) \
+                  OR SUM(CASE WHEN v.search_text || ' ' LIKE '% ' || w.word || ' %' \
+                              THEN 1 ELSE 0 END) \
+                     <> LENGTH(v.search_text) - LENGTH(REPLACE(v.search_text, ' ', ''))",
+    },
 ];

@@ -4,10 +4,13 @@
 
 mod catalogue;
 mod filler;
+mod findable;
 mod words;
 
 use anyhow::{Result, ensure};
 use chrono::{DateTime, Utc};
+use holdfast::catalog::search::venue_text;
+use holdfast::texts::fold;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::time::Instant;
@@ -17,6 +20,7 @@ use crate::cli::Seed;
 use crate::target::{ACCOUNT_COLUMNS, NO_PASSWORD};
 use catalogue::{Event, Venue, count_tickets, event, person, venue};
 use filler::{Cell, Filler, Table};
+use findable::Findable;
 
 /// Fills the database, in one transaction.
 pub async fn seed(options: &Seed) -> Result<()> {
@@ -50,6 +54,13 @@ pub async fn seed(options: &Seed) -> Result<()> {
         event_row(first_event + number, venue, event)
     });
     filler.fill(&EVENTS, rows).await?;
+    let found = Findable {
+        first_venue,
+        first_event,
+        venues: &venues,
+        events: &events,
+    };
+    found.fill(&mut filler).await?;
 
     let zones = events.iter().map(|event| event.zones.len() as u64).sum();
     let first_zone = filler.reserve_ids("zones", zones).await?;
@@ -86,6 +97,8 @@ const VENUES: Table = Table {
         "time_zone",
         "created_at",
         "version",
+        "search_text",
+        "search_city",
     ],
 };
 
@@ -103,6 +116,7 @@ const EVENTS: Table = Table {
         "ends_at",
         "sales_open_at",
         "created_at",
+        "published_at",
         "version",
     ],
 };
@@ -141,6 +155,8 @@ fn venue_row(id: i64, venue: &Venue, now: DateTime<Utc>) -> Vec<Cell> {
         Cell::text(venue.city.time_zone),
         Cell::Time(now),
         Cell::Int(1),
+        Cell::Text(venue_text(&venue.name, venue.city.name)),
+        Cell::Text(fold(venue.city.name)),
     ]
 }
 
@@ -157,6 +173,11 @@ fn event_row(id: i64, venue: i64, event: &Event) -> Vec<Cell> {
         Cell::Time(event.ends_at),
         Cell::Time(event.sales_open_at),
         Cell::Time(event.created_at),
+        if event.status == "draft" {
+            Cell::Null
+        } else {
+            Cell::Time(event.created_at)
+        },
         Cell::Int(1),
     ]
 }

@@ -1,24 +1,22 @@
-//! Calls about venues, events and tickets.
+//! Calls about what is on sale: making and publishing events, their seats and tickets.
 
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Object, OpenApi};
+use poem_openapi::{ApiResponse, OpenApi};
 use std::sync::Arc;
 
-use super::drafts::{EventDraft, VenueDraft};
-use super::problems::{CreateProblems, ListProblems, PublishProblems, ReadProblems};
+use super::drafts::EventDraft;
+use super::problems::{CreateProblems, PublishProblems, ReadProblems};
 use super::seat_map::{SeatMap, draw, entity_tag};
-use super::views::{Availability, Event, Ticket, Venue, Zone, zones_with_counts};
-use super::{
-    CatalogError, NewEvent, NewVenue, create_event, create_venue, publish_event, store, whole_event,
-};
+use super::views::{Availability, Event, Ticket, Zone, zones_with_counts};
+use super::{NewEvent, create_event, publish_event, store, whole_event};
 use crate::auth::AdminOnly;
 use crate::body::Body;
 use crate::entity::{event, venue};
 use crate::idempotency::{Key, commit_once};
-use crate::ids::{EventId, TicketId, VenueId, ZoneId};
+use crate::ids::{EventId, TicketId, ZoneId};
 use crate::mirror::Mirrored;
-use crate::page::{self, Cursor};
+use crate::precondition::Cacheable;
 use crate::problem::{Problem, Refused};
 use crate::state::App;
 use crate::tags::Tags;
@@ -27,42 +25,6 @@ use crate::tags::Tags;
 pub struct CatalogApi {
     /// The application.
     pub app: App,
-}
-
-/// A page of venues.
-#[derive(Debug, Object)]
-pub struct VenueList {
-    /// The venues.
-    items: Vec<Venue>,
-    /// The cursor of the next page; null on the last.
-    #[oai(nullable)]
-    next: Option<String>,
-}
-
-/// A page of events.
-#[derive(Debug, Object)]
-pub struct EventList {
-    /// The events, without their zones.
-    items: Vec<Event>,
-    /// The cursor of the next page; null on the last.
-    #[oai(nullable)]
-    next: Option<String>,
-}
-
-/// The venue was made.
-#[derive(ApiResponse)]
-pub enum VenueCreated {
-    /// The venue as it was made.
-    #[oai(status = 201)]
-    Created(
-        Json<Venue>,
-        /// Where it is.
-        #[oai(header = "Location")]
-        String,
-        /// Present and `true` when this is the kept answer of an earlier request with the same key.
-        #[oai(header = "Idempotency-Replayed")]
-        Option<String>,
-    ),
 }
 
 /// The event was made.
@@ -116,108 +78,6 @@ pub enum SeatMapAnswer {
 
 #[OpenApi(prefix_path = "/api", tag = "Tags::Catalogue")]
 impl CatalogApi {
-    /// List venues
-    ///
-    /// In the order in which they were made.
-    #[oai(path = "/venues", method = "get", operation_id = "list_venues")]
-    async fn list_venues(
-        &self,
-        /// How many at the most.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u64>>,
-        /// `next` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Json<VenueList>, Refused<ListProblems>> {
-        let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
-        let venues = store::venues(&self.app.db, Cursor::read(cursor.0)?, limit).await?;
-        let (venues, next) = page::cut(venues, limit, |venue| Cursor {
-            at: venue.created_at,
-            id: venue.id,
-        });
-        Ok(Json(VenueList {
-            items: venues.into_iter().map(Into::into).collect(),
-            next,
-        }))
-    }
-
-    /// Read a venue
-    #[oai(path = "/venues/:venue_id", method = "get", operation_id = "get_venue")]
-    async fn get_venue(
-        &self,
-        /// The venue.
-        venue_id: Path<i64>,
-    ) -> Result<Json<Venue>, Refused<ReadProblems>> {
-        let venue = store::venue(self.app.db.reader(), VenueId(venue_id.0))
-            .await?
-            .ok_or_else(|| Problem::not_found("venue"))?;
-        Ok(Json(venue.into()))
-    }
-
-    /// Make a venue
-    #[oai(path = "/venues", method = "post", operation_id = "create_venue")]
-    async fn create_venue(
-        &self,
-        admin: AdminOnly,
-        /// Makes it safe to ask twice: the same key and body gives the same answer.
-        #[oai(name = "Idempotency-Key")]
-        key: Header<Option<String>>,
-        body: Body<VenueDraft>,
-    ) -> Result<VenueCreated, Refused<CreateProblems>> {
-        let key = Key::read(key.0, admin.0.id, "create_venue", &body.0)?;
-        let new = NewVenue::try_from(body.0)?;
-        let venue = commit_once(&self.app, key, move |tx, now| {
-            Box::pin(async move {
-                let venue = create_venue(tx, now, new).await?;
-                Ok::<Venue, CatalogError>(venue.into())
-            })
-        })
-        .await?;
-        let location = format!("/api/venues/{}", venue.value.id);
-        let replayed = venue.replayed_header();
-        Ok(VenueCreated::Created(Json(venue.value), location, replayed))
-    }
-
-    /// List events
-    ///
-    /// What is published, by start.
-    #[oai(path = "/events", method = "get", operation_id = "list_events")]
-    async fn list_events(
-        &self,
-        /// How many at the most.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u64>>,
-        /// `next` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Json<EventList>, Refused<ListProblems>> {
-        let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
-        let events = store::published_events(&self.app.db, Cursor::read(cursor.0)?, limit).await?;
-        let (events, next) = page::cut(events, limit, |(event, _)| Cursor {
-            at: event.starts_at,
-            id: event.id,
-        });
-        let items = events
-            .into_iter()
-            .map(at_venue)
-            .collect::<Result<_, Problem>>()?;
-        Ok(Json(EventList { items, next }))
-    }
-
-    /// Read an event
-    ///
-    /// With its venue, zones and how they stand.
-    #[oai(path = "/events/:event_id", method = "get", operation_id = "get_event")]
-    async fn get_event(
-        &self,
-        /// The event.
-        event_id: Path<i64>,
-    ) -> Result<Json<Event>, Refused<ReadProblems>> {
-        let (event, venue) = self.published(event_id.0).await?;
-        let mirrored = self.mirrored(event_id.0).await?;
-        let mut view = at_venue((event, Some(venue)))?;
-        view.zones = Some(zones(&mirrored));
-        Ok(Json(view))
-    }
-
     /// Make an event
     ///
     /// With its zones and all their tickets. It is a draft until it is published.
@@ -263,9 +123,9 @@ impl CatalogApi {
     ) -> Result<EventPublished, Refused<PublishProblems>> {
         let id = EventId(event_id.0);
         let key = Key::read(key.0, admin.0.id, "publish_event", &id)?;
-        let event = commit_once(&self.app, key, move |tx, _now| {
+        let event = commit_once(&self.app, key, move |tx, now| {
             Box::pin(async move {
-                let event = publish_event(tx, id).await?;
+                let event = publish_event(tx, now, id).await?;
                 whole_event(tx, event).await
             })
         })
@@ -287,10 +147,14 @@ impl CatalogApi {
         &self,
         /// The event.
         event_id: Path<i64>,
-    ) -> Result<Json<Availability>, Refused<ReadProblems>> {
+        /// The `ETag` that the caller has.
+        #[oai(name = "If-None-Match")]
+        known: Header<Option<String>>,
+    ) -> Result<Cacheable<Availability>, Refused<ReadProblems>> {
         let mirrored = self.mirrored(event_id.0).await?;
         let zones = zones(&mirrored);
-        Ok(Json(Availability { zones }))
+        let known = known.0.as_deref();
+        Ok(Cacheable::of_content(Availability { zones }, known, 1))
     }
 
     /// Seat map
@@ -342,13 +206,6 @@ impl CatalogApi {
         }
     }
 
-    async fn published(&self, id: i64) -> Result<(event::Model, venue::Model), Problem> {
-        match store::published_event(&self.app.db, EventId(id)).await? {
-            Some((event, Some(venue))) => Ok((event, venue)),
-            _ => Err(Problem::not_found("event")),
-        }
-    }
-
     async fn mirrored(&self, id: i64) -> Result<Arc<Mirrored>, Problem> {
         let mirrored = self.app.mirror.event(EventId(id)).await?;
         mirrored.ok_or_else(|| Problem::not_found("event"))
@@ -356,14 +213,20 @@ impl CatalogApi {
 }
 
 /// The zones of an event, and how they stand.
-fn zones(mirrored: &Mirrored) -> Vec<Zone> {
+pub fn zones(mirrored: &Mirrored) -> Vec<Zone> {
     let facts = mirrored.facts();
     let seats = mirrored.seats();
     let counts_of = |zone_id| seats.counts(zone_id).unwrap_or_default();
     zones_with_counts(&facts.zones, counts_of, &facts.event.currency)
 }
 
-fn at_venue((event, venue): (event::Model, Option<venue::Model>)) -> Result<Event, Problem> {
-    let venue = venue.ok_or_else(|| Problem::internal("an event without a venue"))?;
-    Ok(Event::new(event, venue))
+/// An event that the public may know of, with its venue.
+pub async fn published_event(
+    app: &App,
+    id: EventId,
+) -> Result<(event::Model, venue::Model), Problem> {
+    match store::published_event(&app.db, id).await? {
+        Some((event, Some(venue))) => Ok((event, venue)),
+        _ => Err(Problem::not_found("event")),
+    }
 }

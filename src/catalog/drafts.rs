@@ -1,17 +1,19 @@
 //! What an admin sends to make a venue or an event, and what is checked of it.
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
 
+use super::times::Times;
 use super::views::{Event, Seated, Seating, Standing, Venue};
 use super::{MAX_TICKETS, NewEvent, NewSeating, NewVenue, NewZone};
 use crate::ids::VenueId;
 use crate::money::Money;
 use crate::problem::Problem;
+use crate::texts::{check_url, check_urls};
 
-/// A venue to be made.
+/// A venue as it is to be.
 #[derive(Debug, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(deny_unknown_fields, example)]
@@ -31,6 +33,9 @@ pub struct VenueDraft {
     /// IANA name, as in `Europe/Berlin`.
     #[oai(validator(max_length = "64"))]
     time_zone: String,
+    /// A URL: where its seats are.
+    #[oai(nullable, validator(max_length = "500"))]
+    picture: Option<String>,
 }
 
 /// An event to be made, with its zones; it starts as a draft.
@@ -63,6 +68,18 @@ pub struct EventDraft {
     /// Most tickets that a customer may have, held and sold; any number where absent.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "1000000")))]
     limit_per_customer: Option<i32>,
+    /// A URL.
+    #[oai(nullable, validator(max_length = "500"))]
+    picture: Option<String>,
+    /// URLs of more pictures.
+    #[oai(nullable, validator(max_items = "10"))]
+    gallery: Option<Vec<String>>,
+    /// When the doors open.
+    #[oai(nullable)]
+    doors_at: Option<DateTime<Utc>>,
+    /// How many seconds a hold lasts here; as long as the settings say where absent.
+    #[oai(nullable, validator(minimum(value = "30"), maximum(value = "3600")))]
+    hold_secs: Option<i32>,
     /// At least one zone, all priced in the same currency; a million tickets at the most.
     #[oai(validator(min_items = "1", max_items = "200"))]
     zones: Vec<ZoneDraft>,
@@ -95,7 +112,9 @@ impl TryFrom<VenueDraft> for NewVenue {
                 "must be an IANA name, as in Europe/Berlin",
             ));
         }
+        check_pictures(draft.picture.as_deref(), &[])?;
         Ok(Self {
+            picture: draft.picture,
             name: draft.name,
             address: draft.address,
             city: draft.city,
@@ -132,12 +151,16 @@ impl TryFrom<EventDraft> for NewEvent {
                 "may have a million tickets together",
             ));
         }
-        check_times(
-            &draft.starts_at,
-            draft.ends_at,
-            draft.sales_open_at,
-            draft.sales_close_at,
-        )?;
+        let times = Times {
+            starts_at: draft.starts_at,
+            ends_at: draft.ends_at,
+            doors_at: draft.doors_at,
+            sales_open_at: draft.sales_open_at,
+            sales_close_at: draft.sales_close_at,
+        };
+        times.check()?;
+        let gallery = draft.gallery.unwrap_or_default();
+        check_pictures(draft.picture.as_deref(), &gallery)?;
         Ok(Self {
             venue_id: VenueId(draft.venue_id),
             title: draft.title,
@@ -148,48 +171,20 @@ impl TryFrom<EventDraft> for NewEvent {
             sales_open_at: draft.sales_open_at,
             sales_close_at: draft.sales_close_at,
             limit_per_customer: draft.limit_per_customer,
+            picture: draft.picture,
+            gallery,
+            doors_at: draft.doors_at,
+            hold_secs: draft.hold_secs,
             currency,
             zones,
         })
     }
 }
 
-fn check_times(
-    starts_at: &DateTime<Utc>,
-    ends_at: Option<DateTime<Utc>>,
-    sales_open_at: Option<DateTime<Utc>>,
-    sales_close_at: Option<DateTime<Utc>>,
-) -> Result<(), Problem> {
-    if ends_at.is_some_and(|ends_at| ends_at < *starts_at) {
-        return Err(Problem::invalid("ends_at", "must not be before starts_at"));
-    }
-    if let (Some(open), Some(close)) = (sales_open_at, sales_close_at)
-        && close <= open
-    {
-        return Err(Problem::invalid(
-            "sales_close_at",
-            "must be after sales_open_at",
-        ));
-    }
-    // SQLite sorts times as texts, which holds for years of four digits.
-    let years =
-        DateTime::UNIX_EPOCH..=DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
-    let fields = [
-        ("starts_at", Some(*starts_at)),
-        ("ends_at", ends_at),
-        ("sales_open_at", sales_open_at),
-        ("sales_close_at", sales_close_at),
-    ];
-    for (field, at) in fields {
-        if at.is_some_and(|at| !years.contains(&at)) {
-            return Err(Problem::invalid(field, "must lie between 1970 and 9999"));
-        }
-        // Chrono reads 12:00:60 too, and would answer with it, though it is no time of RFC 3339.
-        if at.is_some_and(|at| at.nanosecond() >= 1_000_000_000) {
-            return Err(Problem::invalid(field, "must not be a leap second"));
-        }
-    }
-    Ok(())
+/// Refuses pictures that are not on the web.
+pub fn check_pictures(picture: Option<&str>, gallery: &[String]) -> Result<(), Problem> {
+    picture.map_or(Ok(()), |url| check_url("picture", url))?;
+    check_urls("gallery", gallery)
 }
 
 impl From<Seating> for NewSeating {
@@ -218,6 +213,7 @@ impl Example for VenueDraft {
             city: venue.city,
             country: venue.country,
             time_zone: venue.time_zone,
+            picture: venue.picture,
         }
     }
 }
@@ -235,6 +231,10 @@ impl Example for EventDraft {
             sales_open_at: None,
             sales_close_at: None,
             limit_per_customer: event.limit_per_customer,
+            picture: event.picture,
+            gallery: Some(event.gallery),
+            doors_at: event.doors_at,
+            hold_secs: event.hold_secs,
             zones: vec![ZoneDraft {
                 name: "Stalls".into(),
                 price: Money::example(),
@@ -245,26 +245,6 @@ impl Example for EventDraft {
                     focus: None,
                 }),
             }],
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_takes_place_in_times_that_every_database_keeps() {
-        for (text, is_allowed) in [
-            ("1970-01-01T00:00:00Z", true),
-            ("9999-12-31T23:59:59Z", true),
-            ("1969-12-31T23:59:59Z", false),
-            ("9999-12-31T23:59:59-12:00", false),
-            ("2030-01-01T12:00:60Z", false),
-        ] {
-            let at = DateTime::parse_from_rfc3339(text).unwrap().to_utc();
-            let outcome = check_times(&at, None, None, None);
-            assert_eq!(outcome.is_ok(), is_allowed, "{text}");
         }
     }
 }

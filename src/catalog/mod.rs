@@ -5,9 +5,13 @@
 
 pub mod api;
 mod drafts;
+pub mod events;
 mod problems;
+pub mod search;
 mod seat_map;
 pub mod store;
+mod times;
+pub mod venues;
 pub mod views;
 
 use chrono::{DateTime, Utc};
@@ -32,6 +36,12 @@ pub enum CatalogError {
     /// Only a draft can be published.
     #[error("the event is {}", status_name(*.0))]
     NotADraft(EventStatus),
+    /// There is nothing to sell.
+    #[error("the event has no zones")]
+    NoZones,
+    /// Nobody could buy anything.
+    #[error("the sale is over")]
+    SaleIsOver,
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbErr),
@@ -47,6 +57,8 @@ pub struct NewVenue {
     pub country: String,
     /// IANA name.
     pub time_zone: String,
+    /// A URL.
+    pub picture: Option<String>,
 }
 
 /// An event to be made, as a draft.
@@ -64,6 +76,13 @@ pub struct NewEvent {
     pub currency: String,
     /// Most tickets that a customer may have.
     pub limit_per_customer: Option<i32>,
+    /// A URL.
+    pub picture: Option<String>,
+    /// URLs.
+    pub gallery: Vec<String>,
+    pub doors_at: Option<DateTime<Utc>>,
+    /// How long a hold lasts.
+    pub hold_secs: Option<i32>,
     pub zones: Vec<NewZone>,
 }
 
@@ -111,27 +130,36 @@ pub async fn create_event(
     now: DateTime<Utc>,
     new: NewEvent,
 ) -> Result<event::Model, CatalogError> {
-    if store::venue(tx, new.venue_id).await?.is_none() {
-        return Err(CatalogError::NoSuchVenue(new.venue_id));
+    let venue_id = new.venue_id;
+    if store::venue(tx, venue_id).await?.is_none() {
+        return Err(CatalogError::NoSuchVenue(venue_id));
     }
     let zones = new.zones.clone();
     let event = store::insert_event(tx, now, new).await?;
     for (position, zone) in zones.iter().enumerate() {
         store::insert_zone_with_tickets(tx, &event, position, zone).await?;
     }
+    // At the end: whoever renames the venue waits from here on only.
+    let venue = store::venue_to_name(tx, venue_id)
+        .await?
+        .ok_or(CatalogError::NoSuchVenue(venue_id))?;
+    search::note_event(tx, &event, &venue).await?;
     Ok(event)
 }
 
 /// Puts a draft on sale. Publishing what is published changes nothing.
 pub async fn publish_event(
     tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
     id: EventId,
 ) -> Result<event::Model, CatalogError> {
     let event = store::event_for_update(tx, id)
         .await?
         .ok_or(CatalogError::NoSuchEvent(id))?;
     match event.status {
-        EventStatus::Draft => Ok(store::mark_published(tx, event).await?),
+        EventStatus::Draft if now >= event.closes_at() => Err(CatalogError::SaleIsOver),
+        EventStatus::Draft if store::zones(tx, id).await?.is_empty() => Err(CatalogError::NoZones),
+        EventStatus::Draft => Ok(store::mark_published(tx, now, event).await?),
         EventStatus::Published => Ok(event),
         EventStatus::Cancelled => Err(CatalogError::NotADraft(event.status)),
     }
@@ -158,11 +186,7 @@ pub async fn whole_event(
         .ok_or(CatalogError::NoSuchVenue(venue_id))?;
     let zones = store::zones(tx, id).await?;
     let counts = store::count_tickets(tx, id).await?;
-    let counts = |zone_id| counts.get(&zone_id).copied().unwrap_or_default();
-    let zones = views::zones_with_counts(&zones, counts, &event.currency);
-    let mut view = views::Event::new(event, venue);
-    view.zones = Some(zones);
-    Ok(view)
+    Ok(views::Event::with_zones(event, venue, &zones, &counts))
 }
 
 /// The name of a status in answers.

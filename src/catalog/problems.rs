@@ -1,6 +1,7 @@
 //! What calls about the catalogue can be refused for, and the problem document of each error.
 
 use super::{CatalogError, status_name};
+use crate::entity::event::EventStatus;
 use crate::problem::{PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What reading a list can be refused for.
@@ -68,6 +69,16 @@ impl From<CatalogError> for Problem {
                 Self::new(Slug::InvalidTransition, "The event cannot be published.")
                     .with("current_status", status_name(status))
             }
+            CatalogError::NoZones => Self::new(
+                Slug::InvalidTransition,
+                "Add a zone first: nothing is for sale.",
+            )
+            .with("current_status", status_name(EventStatus::Draft)),
+            CatalogError::SaleIsOver => Self::new(
+                Slug::InvalidTransition,
+                "Its sale would be over already: change its times first.",
+            )
+            .with("current_status", status_name(EventStatus::Draft)),
             CatalogError::Db(err) => err.into(),
         }
     }

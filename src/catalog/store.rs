@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
-    DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use std::collections::HashMap;
 
+use super::search::store::put_status;
+use super::search::venue_text;
 use super::{NewEvent, NewSeating, NewVenue, NewZone};
 use crate::db::Db;
 use crate::entity::event::EventStatus;
@@ -16,7 +18,7 @@ use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, venue, zone};
 use crate::ids::{EventId, TicketId, VenueId};
 use crate::mirror::Counts;
-use crate::page::Cursor;
+use crate::texts::fold;
 
 pub async fn venue(
     connection: &impl ConnectionTrait,
@@ -25,21 +27,23 @@ pub async fn venue(
     venue::Entity::find_by_id(id.0).one(connection).await
 }
 
-/// Venues by time of making; one more than `limit`.
-pub async fn venues(
-    db: &Db,
-    after: Option<Cursor<i64>>,
-    limit: u64,
-) -> Result<Vec<venue::Model>, DbErr> {
-    let mut query = venue::Entity::find();
-    if let Some(after) = after {
-        query = query.filter(venue::Column::Id.gt(after.id));
-    }
-    query
-        .order_by_asc(venue::Column::Id)
-        .limit(limit + 1)
-        .all(db.reader())
+/// A venue that stays as it is until the transaction ends.
+pub async fn venue_for_update(
+    tx: &DatabaseTransaction,
+    id: VenueId,
+) -> Result<Option<venue::Model>, DbErr> {
+    venue::Entity::find_by_id(id.0)
+        .lock_exclusive()
+        .one(tx)
         .await
+}
+
+/// A venue that is called the same until the transaction ends.
+pub async fn venue_to_name(
+    tx: &DatabaseTransaction,
+    id: VenueId,
+) -> Result<Option<venue::Model>, DbErr> {
+    venue::Entity::find_by_id(id.0).lock_shared().one(tx).await
 }
 
 pub async fn insert_venue(
@@ -48,6 +52,9 @@ pub async fn insert_venue(
     new: NewVenue,
 ) -> Result<venue::Model, DbErr> {
     venue::ActiveModel {
+        search_text: Set(venue_text(&new.name, &new.city)),
+        search_city: Set(fold(&new.city)),
+        picture: Set(new.picture),
         name: Set(new.name),
         address: Set(new.address),
         city: Set(new.city),
@@ -68,36 +75,8 @@ pub async fn published_event(
 ) -> Result<Option<(event::Model, Option<venue::Model>)>, DbErr> {
     event::Entity::find_by_id(id.0)
         .find_also_related(venue::Entity)
-        .filter(event::Column::Status.ne(EventStatus::Draft))
+        .filter(event::is_public())
         .one(db.reader())
-        .await
-}
-
-/// Published events by start; one more than `limit`.
-pub async fn published_events(
-    db: &Db,
-    after: Option<Cursor<i64>>,
-    limit: u64,
-) -> Result<Vec<(event::Model, Option<venue::Model>)>, DbErr> {
-    let mut query = event::Entity::find()
-        .find_also_related(venue::Entity)
-        .filter(event::Column::Status.eq(EventStatus::Published));
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any()
-                .add(event::Column::StartsAt.gt(after.at))
-                .add(
-                    Condition::all()
-                        .add(event::Column::StartsAt.eq(after.at))
-                        .add(event::Column::Id.gt(after.id)),
-                ),
-        );
-    }
-    query
-        .order_by_asc(event::Column::StartsAt)
-        .order_by_asc(event::Column::Id)
-        .limit(limit + 1)
-        .all(db.reader())
         .await
 }
 
@@ -113,11 +92,14 @@ pub async fn event_for_update(
 
 pub async fn mark_published(
     tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
     event: event::Model,
 ) -> Result<event::Model, DbErr> {
+    put_status(tx, event.id, EventStatus::Published).await?;
     let version = event.version + 1;
     let mut change: event::ActiveModel = event.into();
     change.status = Set(EventStatus::Published);
+    change.published_at = Set(Some(now));
     change.version = Set(version);
     change.update(tx).await
 }
@@ -141,10 +123,23 @@ pub async fn insert_event(
         created_at: Set(now),
         version: Set(1),
         limit_per_customer: Set(new.limit_per_customer),
+        picture: Set(new.picture),
+        gallery: Set(gallery_json(&new.gallery)?),
+        doors_at: Set(new.doors_at),
+        hold_secs: Set(new.hold_secs),
         ..Default::default()
     }
     .insert(tx)
     .await
+}
+
+/// URLs as they are kept; nothing where there are none.
+pub fn gallery_json(urls: &[String]) -> Result<Option<String>, DbErr> {
+    if urls.is_empty() {
+        return Ok(None);
+    }
+    let json = serde_json::to_string(urls).map_err(|err| DbErr::Json(err.to_string()))?;
+    Ok(Some(json))
 }
 
 /// Adds a zone and one ticket for each of its places, thousands to a statement.
@@ -258,7 +253,7 @@ pub async fn published_ticket(
     ticket::Entity::find_by_id(id.0)
         .find_also_related(zone::Entity)
         .find_also_related(event::Entity)
-        .filter(event::Column::Status.ne(EventStatus::Draft))
+        .filter(event::is_public())
         .one(db.reader())
         .await
 }

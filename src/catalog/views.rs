@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::types::Example;
 use poem_openapi::{Object, Union};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 use super::{row_label, status_name};
 use crate::entity::ticket::TicketStatus;
@@ -28,6 +29,10 @@ pub struct Venue {
     pub country: String,
     /// IANA name, as in `Europe/Berlin`.
     pub time_zone: String,
+    /// A URL: where its seats are.
+    #[oai(nullable)]
+    #[serde(default)]
+    pub picture: Option<String>,
     /// Raised with every change.
     pub version: i64,
 }
@@ -61,6 +66,28 @@ pub struct Event {
     /// Most tickets that a customer may have, held and sold; any number where absent.
     #[oai(nullable)]
     pub limit_per_customer: Option<i32>,
+    /// ISO 4217; every zone is sold in it.
+    #[serde(default)]
+    pub currency: String,
+    /// A URL.
+    #[oai(nullable)]
+    #[serde(default)]
+    pub picture: Option<String>,
+    /// URLs of more pictures.
+    #[serde(default)]
+    pub gallery: Vec<String>,
+    /// When the doors open.
+    #[oai(nullable)]
+    #[serde(default)]
+    pub doors_at: Option<DateTime<Utc>>,
+    /// How many seconds a hold lasts here; as long as everywhere where absent.
+    #[oai(nullable)]
+    #[serde(default)]
+    pub hold_secs: Option<i32>,
+    /// Why it was cancelled.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<String>,
     /// Where it takes place.
     pub venue: Venue,
     /// Its zones, in order of display; left out of lists.
@@ -189,6 +216,7 @@ impl From<venue::Model> for Venue {
             city: venue.city,
             country: venue.country,
             time_zone: venue.time_zone,
+            picture: venue.picture,
             version: venue.version,
         }
     }
@@ -208,11 +236,37 @@ impl Event {
             sales_open_at: event.sales_open_at,
             sales_close_at: event.sales_close_at,
             limit_per_customer: event.limit_per_customer,
+            currency: event.currency,
+            picture: event.picture,
+            gallery: gallery(event.gallery.as_deref()),
+            doors_at: event.doors_at,
+            hold_secs: event.hold_secs,
+            cancel_reason: event.cancel_reason,
             venue: venue.into(),
             zones: None,
             version: event.version,
         }
     }
+
+    /// The event at its venue, with its zones and how they stand.
+    pub fn with_zones(
+        event: event::Model,
+        venue: venue::Model,
+        zones: &[zone::Model],
+        counts: &HashMap<i64, Counts>,
+    ) -> Self {
+        let counts_of = |zone_id| counts.get(&zone_id).copied().unwrap_or_default();
+        let zones = zones_with_counts(zones, counts_of, &event.currency);
+        Self {
+            zones: Some(zones),
+            ..Self::new(event, venue)
+        }
+    }
+}
+
+fn gallery(json: Option<&str>) -> Vec<String> {
+    let urls = json.and_then(|json| serde_json::from_str(json).ok());
+    urls.unwrap_or_default()
 }
 
 /// The zones with how many of their tickets are in each state.
@@ -291,6 +345,7 @@ impl Example for Venue {
             city: "Berlin".into(),
             country: "DE".into(),
             time_zone: "Europe/Berlin".into(),
+            picture: Some("https://example.com/stadttheater.svg".into()),
             version: 1,
         }
     }
@@ -310,6 +365,12 @@ impl Example for Event {
             sales_open_at: None,
             sales_close_at: None,
             limit_per_customer: Some(8),
+            currency: "EUR".into(),
+            picture: Some("https://example.com/ninth.jpg".into()),
+            gallery: vec!["https://example.com/orchestra.jpg".into()],
+            doors_at: Some(starts_at - TimeDelta::hours(1)),
+            hold_secs: None,
+            cancel_reason: None,
             venue: Venue::example(),
             zones: Some(vec![Zone::example()]),
             version: 2,

@@ -1,5 +1,6 @@
 //! Something on sale at a venue.
 
+use sea_orm::Condition;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -22,19 +23,48 @@ pub struct Model {
     pub version: i64,
     /// Most tickets that a customer may have, held and sold.
     pub limit_per_customer: Option<i32>,
+    /// A URL.
+    pub picture: Option<String>,
+    /// URLs, as a JSON list.
+    pub gallery: Option<String>,
+    pub doors_at: Option<DateTimeUtc>,
+    /// How long a hold of its tickets lasts; as long as the settings say without one.
+    pub hold_secs: Option<i32>,
+    /// None while only organisers have seen it.
+    pub published_at: Option<DateTimeUtc>,
+    pub cancelled_at: Option<DateTimeUtc>,
+    pub cancel_reason: Option<String>,
+    /// When nothing was left to do about its cancellation.
+    pub settled_at: Option<DateTimeUtc>,
 }
 
 impl Model {
     /// Whether its tickets are sold at that time.
     pub fn is_on_sale(&self, now: DateTimeUtc) -> bool {
-        let closes_at = self.sales_close_at.unwrap_or(self.starts_at);
-        self.status == EventStatus::Published && self.opens_after(now).is_none() && now < closes_at
+        self.status == EventStatus::Published
+            && self.opens_after(now).is_none()
+            && now < self.closes_at()
+    }
+
+    /// When the sale closes.
+    pub fn closes_at(&self) -> DateTimeUtc {
+        self.sales_close_at.unwrap_or(self.starts_at)
     }
 
     /// When the sale opens, where that is still to come.
     pub fn opens_after(&self, now: DateTimeUtc) -> Option<DateTimeUtc> {
         self.sales_open_at.filter(|opens_at| now < *opens_at)
     }
+}
+
+/// What the public may know of: what was published once, even where it was cancelled since.
+pub fn is_public() -> Condition {
+    let was_published = Condition::all()
+        .add(Column::Status.eq(EventStatus::Cancelled))
+        .add(Column::PublishedAt.is_not_null());
+    Condition::any()
+        .add(Column::Status.eq(EventStatus::Published))
+        .add(was_published)
 }
 
 /// `draft -> published -> cancelled`.

@@ -2,6 +2,8 @@
 //! API see are types of their own.
 
 pub mod event;
+pub mod event_search;
+pub mod event_word;
 pub mod idempotency_key;
 pub mod ledger;
 pub mod mail;

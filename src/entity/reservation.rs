@@ -19,6 +19,8 @@ pub struct Model {
     /// When it stopped being held.
     pub ended_at: Option<DateTimeUtc>,
     pub version: i64,
+    /// Since when its buyer is owed the money; its event was cancelled.
+    pub refund_due_at: Option<DateTimeUtc>,
 }
 
 /// `held -> confirmed -> refunded`, or `held -> released | expired`.

@@ -16,6 +16,12 @@ pub struct Model {
     pub time_zone: String,
     pub created_at: DateTimeUtc,
     pub version: i64,
+    /// A URL: where its seats are.
+    pub picture: Option<String>,
+    /// The words of its name and city, folded, each with a space before it.
+    pub search_text: String,
+    /// Its city, folded.
+    pub search_city: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

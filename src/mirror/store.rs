@@ -10,7 +10,6 @@ use super::seats::{Loaded, ZonePlan};
 use super::{Facts, seat_status};
 use crate::coordination::SeatStatus;
 use crate::db::{Column, Db, Rows};
-use crate::entity::event::EventStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ledger, ticket, zone};
 use crate::ids::EventId;
@@ -27,7 +26,7 @@ pub struct LedgerRow {
 /// An event with its zones; `None` where there is none, or a draft only.
 pub async fn facts(db: &Db, id: EventId) -> Result<Option<Facts>, DbErr> {
     let event = event::Entity::find_by_id(id.0)
-        .filter(event::Column::Status.ne(EventStatus::Draft))
+        .filter(event::is_public())
         .one(db.reader())
         .await?;
     let Some(event) = event else {

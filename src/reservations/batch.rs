@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::time::Duration;
 
 use super::store::HeldTicket;
 use crate::entity::ledger::Cause;
@@ -61,6 +62,8 @@ pub struct SeenTicket {
     pub is_on_sale: bool,
     /// Most tickets of the event that one customer may have.
     pub limit_per_customer: Option<u32>,
+    /// How long its event's holds last, where that is not left to the settings.
+    pub hold_ttl: Option<Duration>,
     /// The database's time when it was read.
     pub now: DateTime<Utc>,
 }
@@ -73,6 +76,10 @@ pub struct SeenReservation {
     pub tickets: Vec<HeldTicket>,
     /// Its payment that is pending or has succeeded.
     pub payment: Option<(PaymentId, PaymentStatus)>,
+    /// Whether its event was cancelled.
+    pub is_cancelled: bool,
+    /// How long its event's holds last, where that is not left to the settings.
+    pub hold_ttl: Option<Duration>,
     /// The database's time when it was read.
     pub now: DateTime<Utc>,
 }

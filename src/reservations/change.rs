@@ -24,6 +24,9 @@ pub enum ChangeError {
     /// It is past that.
     #[error("the reservation is past that")]
     InvalidTransition(ReservationStatus),
+    /// Its event was cancelled.
+    #[error("the event was cancelled")]
+    EventCancelled,
     /// Another payment of it has not been answered.
     #[error("a payment is under way")]
     PaymentInProgress,
@@ -67,6 +70,14 @@ pub fn running_hold(
         }
         status => Err(ChangeError::InvalidTransition(status)),
     }
+}
+
+/// Refuses to go on with a hold of an event that was cancelled; it is about to be ended.
+pub fn refuse_cancelled(hold: &SeenReservation) -> Result<(), ChangeError> {
+    if hold.is_cancelled {
+        return Err(ChangeError::EventCancelled);
+    }
+    Ok(())
 }
 
 /// Ends a hold and moves all its tickets; gives the reservation as it is then.
@@ -141,11 +152,14 @@ mod tests {
             created_at: now,
             ended_at: None,
             version: 1,
+            refund_due_at: None,
         };
         let entry = SeenReservation {
             reservation,
             tickets: Vec::new(),
             payment: None,
+            is_cancelled: false,
+            hold_ttl: None,
             now,
         };
         let mut seen = Seen::default();

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::BoxOffice;
 use super::batch::{Needs, Seen, Writes};
-use super::change::{self, ChangeError, end_hold, running_hold};
+use super::change::{self, ChangeError, end_hold, refuse_cancelled, running_hold};
 use super::commit::Change;
 use super::payment::{self, Charge, Charged};
 use super::store;
@@ -128,6 +128,7 @@ impl Change for Intent {
     fn decide(&self, seen: &Seen) -> Result<(Charge, Writes), ChangeError> {
         seen.check_key(self.key.as_ref())?;
         let hold = running_hold(seen, self.owner, self.reservation)?;
+        refuse_cancelled(hold)?;
         if hold.payment.is_some() {
             return Err(ChangeError::PaymentInProgress);
         }
@@ -167,6 +168,7 @@ impl Change for Settlement {
     fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), ChangeError> {
         seen.check_key(self.key.as_ref())?;
         let hold = running_hold(seen, self.owner, self.reservation)?;
+        refuse_cancelled(hold)?;
         let was_paid_in_full = hold.reservation.total_amount == self.charge.amount.amount;
         // It may have been given back meanwhile.
         let is_pending = hold.payment == Some((self.charge.id, PaymentStatus::Pending));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::BoxOffice;
 use super::batch::{Needs, Seen, Writes};
-use super::change::{self, ChangeError, running_hold};
+use super::change::{self, ChangeError, refuse_cancelled, running_hold};
 use super::commit::Change;
 use super::views::Reservation;
 use crate::entity::reservation;
@@ -12,7 +12,7 @@ use crate::idempotency::Key;
 use crate::ids::{ReservationId, UserId};
 
 /// Gives a hold its full time from now on, but never past its maximum. At the maximum it stays
-/// as it is.
+/// as it is. Its event may say how long its full time is; the maximum is never less than that.
 pub async fn extend_hold(
     office: &BoxOffice,
     owner: UserId,
@@ -49,8 +49,10 @@ impl Change for Extension {
     fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), ChangeError> {
         seen.check_key(self.key.as_ref())?;
         let hold = running_hold(seen, self.owner, self.id)?;
-        let longest = hold.reservation.created_at + self.max;
-        let expires_at = (hold.now + self.ttl).min(longest);
+        refuse_cancelled(hold)?;
+        let ttl = hold.hold_ttl.unwrap_or(self.ttl);
+        let longest = hold.reservation.created_at + self.max.max(ttl);
+        let expires_at = (hold.now + ttl).min(longest);
         let mut reservation = hold.reservation.clone();
         let mut writes = Writes::default();
         if expires_at > reservation.expires_at {

@@ -210,6 +210,7 @@ struct Hold {
     id: ReservationId,
     buyer: UserId,
     proposal: Proposal,
+    /// How long it lasts, unless its event says otherwise.
     ttl: Duration,
     key: Option<Key>,
     _permit: Permit,
@@ -327,17 +328,19 @@ impl Hold {
     fn reservation(&self, tickets: &[(&Proposed, &SeenTicket)]) -> reservation::Model {
         let now = tickets.iter().map(|(_, seen)| seen.now).max();
         let now = now.unwrap_or_default();
+        let ttl = tickets.iter().find_map(|(_, seen)| seen.hold_ttl);
         reservation::Model {
             id: self.id.0,
             user_id: self.buyer.0,
             event_id: self.proposal.event.0,
             status: ReservationStatus::Held,
-            expires_at: now + self.ttl,
+            expires_at: now + ttl.unwrap_or(self.ttl),
             total_amount: tickets.iter().map(|(_, seen)| seen.price_amount).sum(),
             currency: self.proposal.currency.clone(),
             created_at: now,
             ended_at: None,
             version: 1,
+            refund_due_at: None,
         }
     }
 }

@@ -3,11 +3,13 @@
 //! ```text
 //!   reservation     held ──confirm──> confirmed
 //!                    ├────release───> released
+//!                    ├────cancel────> released         (its event was cancelled)
 //!                    └────expire────> expired          (by database time)
 //!
 //!   its tickets     available ──hold──> held ──confirm──> sold
 //!                       ^                 │
-//!                       └─release, expire─┘
+//!                       └─release, cancel,┘
+//!                                   expire
 //! ```
 //!
 //! Every arrow is one transaction that compares versions and sets them, appends a ledger row for
@@ -16,6 +18,7 @@
 
 pub mod api;
 mod batch;
+mod cancel;
 mod change;
 mod commit;
 mod confirm;
@@ -32,6 +35,7 @@ mod requests;
 mod store;
 mod views;
 
+pub use cancel::settle_cancelled_events;
 pub use confirm::settle_lost_payments;
 pub use expire::{expire_due_holds, sample_active_holds};
 pub use views::{Reservation, ReservedTicket};

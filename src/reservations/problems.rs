@@ -60,7 +60,7 @@ pub struct ExtendProblems;
 
 impl Problems for ExtendProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN, KEYS, CHANGE].concat()
+        [SIGNED_IN, KEYS, CHANGE, &[Slug::NotOnSale]].concat()
     }
 }
 
@@ -92,6 +92,7 @@ impl Problems for ConfirmProblems {
             KEYS,
             CHANGE,
             &[
+                Slug::NotOnSale,
                 Slug::PaymentDeclined,
                 Slug::PaymentInProgress,
                 Slug::PaymentTimeout,
@@ -193,6 +194,10 @@ impl From<ChangeError> for Problem {
                 )
                 .with("current_status", status)
             }
+            ChangeError::EventCancelled => Self::new(
+                Slug::NotOnSale,
+                "The event was cancelled; no money is taken.",
+            ),
             ChangeError::PaymentInProgress => {
                 Self::new(Slug::PaymentInProgress, "Wait for its answer.")
             }

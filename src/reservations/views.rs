@@ -29,6 +29,10 @@ pub struct Reservation {
     pub tickets: Vec<ReservedTicket>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Since when its buyer is owed the money, where its event was cancelled.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_due_at: Option<DateTime<Utc>>,
     /// Raised with every change.
     pub version: i64,
 }
@@ -78,6 +82,7 @@ impl Reservation {
             total: Money::new(reservation.total_amount, currency),
             tickets,
             created_at: reservation.created_at,
+            refund_due_at: reservation.refund_due_at,
             version: reservation.version,
         }
     }
@@ -113,6 +118,7 @@ impl Example for Reservation {
                 version: 1,
             }],
             created_at,
+            refund_due_at: None,
             version: 1,
         }
     }

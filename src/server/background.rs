@@ -34,6 +34,15 @@ pub fn start(
                 .ok_or_log("expiring holds");
         }
     });
+    let settler = office.clone();
+    every(&tasks, stop, app, CANCEL_EVERY, move |_app| {
+        let office = settler.clone();
+        async move {
+            reservations::settle_cancelled_events(&office)
+                .await
+                .ok_or_log("settling cancelled events");
+        }
+    });
     every(&tasks, stop, app, HEAL_EVERY, |app| async move {
         app.mirror.heal().await.ok_or_log("reading the ledger");
     });
@@ -67,6 +76,8 @@ pub fn start(
 
 // A hold ends within a second of its deadline.
 const EXPIRE_EVERY: Duration = Duration::from_millis(250);
+// The holds of a cancelled event end within a second.
+const CANCEL_EVERY: Duration = Duration::from_millis(500);
 // Lost messages are made up for within two seconds, a slow answer of the database included.
 const HEAL_EVERY: Duration = Duration::from_millis(500);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);

@@ -23,6 +23,7 @@ macro_rules! stories {
 
 mod answers;
 mod balancer;
+mod cancelling;
 mod dead_clients;
 mod dead_instances;
 mod expiry;

@@ -5,6 +5,7 @@ use kit::{App, Event, eventually_eq, secs};
 use serde_json::json;
 
 use crate::catalogue::publish;
+use crate::editing::{cancel, publish_and_edit};
 
 kit::stories! {
     a_draft_is_not_on_sale,
@@ -35,14 +36,14 @@ async fn a_closed_sale_is_closed(app: &App) {
         // Without a closing time it closes with the start.
         json!({ "starts_at": yesterday }),
     ] {
-        let event = publish(app, venue, "Over", &window).await;
+        let event = publish_and_edit(app, venue, "Over", &window).await;
         assert_eq!(refuses_all(app, &event).await, json!(null));
     }
 }
 
 async fn a_cancelled_event_is_not_on_sale(app: &App) {
     let event = publish(app, app.venue().await, "Off", &json!({})).await;
-    app.execute("UPDATE events SET status = 'cancelled'").await;
+    cancel(app, &event).await.expect(200);
     refuses_all(app, &event).await;
     let admin = app.admin().await;
     let publish = app.post(&format!("/api/events/{}/publish", event.id));

@@ -1,5 +1,7 @@
 //! `holdfast verify` finds what must not be, and the database refuses most of it in the first place.
 
+mod catalogue;
+
 use std::collections::BTreeSet;
 
 use kit::{App, Backend, Zone};
@@ -25,6 +27,7 @@ async fn every_planted_violation_is_found(app: &App) {
     let violations = [
         sale.violations_of_owners(),
         sale.violations_of_sums(),
+        sale.violations_of_the_catalogue(),
         sale.orphans(app),
     ];
     for Violation { rule, plant, undo } in violations.into_iter().flatten() {

@@ -9,6 +9,7 @@ use sea_orm::{
     Statement, Value,
 };
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 use uuid::Uuid;
 
 use super::HeldTicket;
@@ -78,7 +79,7 @@ impl Reader<'_> {
             .query(rows, |x| {
                 format!(
                     "SELECT t.id, t.event_id, t.status, t.version, z.price_amount, \
-                            e.limit_per_customer, {now} AS now, \
+                            e.limit_per_customer, e.hold_secs, {now} AS now, \
                             e.status = 'published' \
                             AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
                             AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_on_sale \
@@ -100,6 +101,7 @@ impl Reader<'_> {
                     price_amount: row.try_get("", "price_amount")?,
                     is_on_sale: row.try_get("", "is_on_sale")?,
                     limit_per_customer: limit.and_then(|limit| u32::try_from(limit).ok()),
+                    hold_ttl: hold_ttl(row)?,
                     now: row.try_get("", "now")?,
                 };
                 Ok((TicketId(row.try_get("", "id")?), ticket))
@@ -125,7 +127,10 @@ impl Reader<'_> {
             let found = self
                 .query(reservation_rows(ids), |x| {
                     format!(
-                        "SELECT r.*, {now} AS now FROM {x} JOIN reservations r ON r.id = x.id \
+                        "SELECT r.*, {now} AS now, e.hold_secs, \
+                                e.status = 'cancelled' AS is_cancelled \
+                         FROM {x} JOIN reservations r ON r.id = x.id \
+                         JOIN events e ON e.id = r.event_id \
                          ORDER BY r.id {locking}"
                     )
                 })
@@ -136,6 +141,8 @@ impl Reader<'_> {
                     now: row.try_get("", "now")?,
                     tickets: Vec::new(),
                     payment: None,
+                    is_cancelled: row.try_get("", "is_cancelled")?,
+                    hold_ttl: hold_ttl(&row)?,
                     reservation,
                 };
                 seen.insert(ReservationId(entry.reservation.id), entry);
@@ -277,6 +284,12 @@ impl Reader<'_> {
             .map(|row| Ok((UserId(row.try_get("", "user_id")?), row.try_get("", "key")?)))
             .collect()
     }
+}
+
+fn hold_ttl(row: &QueryResult) -> Result<Option<Duration>, DbErr> {
+    let secs: Option<i32> = row.try_get("", "hold_secs")?;
+    let secs = secs.and_then(|secs| u64::try_from(secs).ok());
+    Ok(secs.map(Duration::from_secs))
 }
 
 fn reservation_rows(ids: impl IntoIterator<Item = ReservationId>) -> Rows {
