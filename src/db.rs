@@ -6,8 +6,10 @@
 //! PostgreSQL they have a pool of their own too, in which statements are planned once.
 
 mod rows;
+mod text;
 
 pub use rows::{Column, Rows};
+pub use text::contains;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};

@@ -6,7 +6,7 @@
 use sea_orm_migration::{
     prelude::*,
     schema::{
-        big_integer, integer_null, string_len, string_len_null, text, text_null,
+        big_integer, boolean, integer_null, string_len, string_len_null, text, text_null,
         timestamp_with_time_zone, timestamp_with_time_zone_null,
     },
     sea_orm::{ConnectionTrait, DatabaseBackend, QueryResult, Statement},
@@ -100,6 +100,8 @@ fn event_search() -> TableCreateStatement {
         .col(timestamp_with_time_zone("starts_at"))
         // When it ends, or starts where nobody knows when it ends.
         .col(timestamp_with_time_zone("over_at"))
+        // Those that last for long are looked for apart: they may run though they began long ago.
+        .col(boolean("lasts_long"))
         .col(timestamp_with_time_zone("created_at"))
         .col(big_integer("venue_id"))
         .col(text("city"))
@@ -146,6 +148,7 @@ const INDEXES: &str = "
     CREATE INDEX event_search_by_city ON event_search (city, status, starts_at, event_id);
     CREATE INDEX event_search_by_category ON event_search (category, status, starts_at, event_id);
     CREATE INDEX event_search_by_venue ON event_search (venue_id, status, starts_at, event_id);
+    CREATE INDEX event_search_lasting ON event_search (status, starts_at, event_id) WHERE lasts_long;
     CREATE INDEX event_search_by_making ON event_search (created_at, event_id);
     CREATE INDEX events_to_settle ON events (id) WHERE status = 'cancelled' AND settled_at IS NULL;
     CREATE INDEX reservations_to_settle ON reservations (event_id)
@@ -180,6 +183,10 @@ async fn fold_venues(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 }
 
 async fn fold_events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let lasts_long = match manager.get_database_backend() {
+        DatabaseBackend::Postgres => "e.ends_at - e.starts_at > interval '72 hours'",
+        _ => "julianday(e.ends_at) - julianday(e.starts_at) > 3",
+    };
     let mut after = 0;
     loop {
         let sql = format!(
@@ -210,10 +217,10 @@ async fn fold_events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         }
         let insert = format!(
             "WITH x (id, category, own) AS (VALUES {}) \
-             INSERT INTO event_search (event_id, status, starts_at, over_at, created_at, \
-                                       venue_id, city, category, own_text, text) \
-             SELECT e.id, e.status, e.starts_at, COALESCE(e.ends_at, e.starts_at), e.created_at, \
-                    e.venue_id, v.search_city, x.category, x.own, x.own || v.search_text \
+             INSERT INTO event_search (event_id, status, starts_at, over_at, lasts_long, \
+                                       created_at, venue_id, city, category, own_text, text) \
+             SELECT e.id, e.status, e.starts_at, COALESCE(e.ends_at, e.starts_at), \
+                    COALESCE({lasts_long}, FALSE), e.created_at, e.venue_id, v.search_city, x.category, x.own, x.own || v.search_text \
              FROM x JOIN events e ON e.id = x.id JOIN venues v ON v.id = e.venue_id",
             rows.join(", ")
         );

@@ -13,6 +13,8 @@ pub struct Model {
     pub starts_at: DateTimeUtc,
     /// When it ends, or starts where nobody knows when it ends.
     pub over_at: DateTimeUtc,
+    /// Whether it may run though it began long ago.
+    pub lasts_long: bool,
     pub created_at: DateTimeUtc,
     pub venue_id: i64,
     /// Folded.

@@ -21,17 +21,22 @@ use super::store;
 use crate::entity::ledger::Cause;
 use crate::entity::reservation::ReservationStatus;
 use crate::entity::ticket::TicketStatus;
-use crate::ids::ReservationId;
+use crate::ids::{EventId, ReservationId};
 use crate::telemetry::count_outcome;
 
 /// Ends the holds of cancelled events and marks their confirmed reservations for refund, until
 /// nothing is left to do. Returns how many it changed.
 pub async fn settle_cancelled_events(office: &BoxOffice) -> Result<usize, ChangeError> {
+    let events = store::unsettled_events(&office.db).await?;
+    if events.is_empty() {
+        // Nearly always.
+        return Ok(0);
+    }
     let mut total = 0;
     loop {
-        let open = store::open_reservations(&office.db, AT_ONCE).await?;
+        let open = store::open_reservations(&office.db, &events, AT_ONCE).await?;
         if open.is_empty() {
-            mark_settled(office).await?;
+            mark_settled(office, events).await?;
             return Ok(total);
         }
         let (held, confirmed): (Vec<_>, Vec<_>) = open
@@ -92,10 +97,10 @@ async fn mark_refunds_due(
         .await
 }
 
-async fn mark_settled(office: &BoxOffice) -> Result<(), DbErr> {
+async fn mark_settled(office: &BoxOffice, events: Vec<EventId>) -> Result<(), DbErr> {
     let db = office.db.clone();
     office
-        .detached(async move { store::mark_settled(&db, STRAGGLERS_FOR).await })
+        .detached(async move { store::mark_settled(&db, &events, STRAGGLERS_FOR).await })
         .await
 }
 

@@ -7,7 +7,7 @@ mod reservations;
 mod writes;
 
 pub use batch::read;
-pub use cancelled::{mark_refunds_due, mark_settled, open_reservations};
+pub use cancelled::{mark_refunds_due, mark_settled, open_reservations, unsettled_events};
 pub use payments::{lost_payments, mark_declined, mark_voided, mark_voiding};
 pub use reservations::{
     count_holds, due_holds, own_hold_of_ticket, own_reservation, own_reservations, tickets_of,

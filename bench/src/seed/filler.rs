@@ -24,6 +24,7 @@ pub struct Table {
 #[derive(Debug, Clone)]
 pub enum Cell {
     Null,
+    Bool(bool),
     Int(i64),
     Text(String),
     Time(DateTime<Utc>),
@@ -114,6 +115,7 @@ impl Cell {
         // Writing to a string cannot fail.
         let _ = match self {
             Self::Null => line.write_str("\\N"),
+            Self::Bool(truth) => write!(line, "{truth}"),
             Self::Int(number) => write!(line, "{number}"),
             Self::Time(at) => line.write_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true)),
             Self::Uuid(id) => write!(line, "{id}"),
@@ -137,6 +139,7 @@ impl From<Cell> for SimpleExpr {
     fn from(cell: Cell) -> Self {
         match cell {
             Cell::Null => Option::<i64>::None.into(),
+            Cell::Bool(truth) => truth.into(),
             Cell::Int(number) => number.into(),
             Cell::Text(text) => text.into(),
             Cell::Time(at) => at.into(),

@@ -1,7 +1,7 @@
 //! What the events are found by, as Holdfast itself writes it down.
 
 use anyhow::Result;
-use holdfast::catalog::search::{as_text, own_words, venue_text};
+use holdfast::catalog::search::{as_text, lasts_long, own_words, venue_text};
 use holdfast::texts::fold;
 
 use super::catalogue::{Event, Venue};
@@ -31,6 +31,7 @@ impl Findable<'_> {
                 Cell::text(event.status),
                 Cell::Time(event.starts_at),
                 Cell::Time(event.ends_at),
+                Cell::Bool(lasts_long(event.starts_at, event.ends_at)),
                 Cell::Time(event.created_at),
                 Cell::Int(venue_id),
                 Cell::Text(fold(venue.city.name)),
@@ -68,6 +69,7 @@ const EVENT_SEARCH: Table = Table {
         "status",
         "starts_at",
         "over_at",
+        "lasts_long",
         "created_at",
         "venue_id",
         "city",

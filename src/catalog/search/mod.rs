@@ -14,7 +14,7 @@
 
 pub mod store;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Enum;
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::collections::BTreeSet;
@@ -112,12 +112,70 @@ pub async fn find(
         Some((word, events)) if events < FEW => Some(word),
         _ => None,
     };
-    store::find(db, search, rare.as_deref(), after, limit).await
+    let now = db.read_time().await?;
+    let mut found = Vec::new();
+    for part in parts(search, now) {
+        let wanted = limit + 1 - found.len() as u64;
+        if wanted > 0 {
+            let rare = rare.as_deref();
+            found.extend(store::find(db, search, &part, rare, after.as_ref(), wanted).await?);
+        }
+    }
+    Ok(found)
 }
 
-/// Up to so many events are looked at one by one. In as many of a hundred thousand, a page is full
-/// after reading about as many rows in the order of the list.
-pub const FEW: u64 = 2000;
+/// Up to so many events are looked at one by one. Where more have a word, a page is soon full in the
+/// order of the list.
+pub const FEW: u64 = 4000;
+
+/// Events whose times lie so; one part of a list ends where the next begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Part {
+    pub starts_from: Option<DateTime<Utc>>,
+    pub starts_before: Option<DateTime<Utc>>,
+    pub over_from: Option<DateTime<Utc>>,
+    pub over_before: Option<DateTime<Utc>>,
+    /// Only those of [`LONG`].
+    pub lasts_long: bool,
+}
+
+/// What is not over has not begun, or has begun lately, or lasts long. So all that has been over for
+/// long need not be read, but for what lasted long.
+fn parts(search: &Search, now: DateTime<Utc>) -> Vec<Part> {
+    match search.when {
+        None => vec![Part::default()],
+        Some(When::Past) => vec![Part {
+            starts_before: Some(now),
+            over_before: Some(now),
+            ..Part::default()
+        }],
+        Some(When::Upcoming) => {
+            let lately = Some(now - LONG);
+            let running = Part {
+                starts_before: lately,
+                over_from: Some(now),
+                lasts_long: true,
+                ..Part::default()
+            };
+            let others = Part {
+                starts_from: lately,
+                over_from: Some(now),
+                ..Part::default()
+            };
+            match search.order {
+                Order::Soonest => vec![running, others],
+                Order::Latest | Order::Newest => vec![others, running],
+            }
+        }
+    }
+}
+
+const LONG: TimeDelta = TimeDelta::hours(72);
+
+/// Whether an event may run though it began long ago.
+pub fn lasts_long(starts_at: DateTime<Utc>, over_at: DateTime<Utc>) -> bool {
+    over_at - starts_at > LONG
+}
 
 /// Writes down what an event is found by, as it is now.
 pub async fn note_event(

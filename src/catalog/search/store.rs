@@ -3,27 +3,29 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, SimpleExpr};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, Value,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseBackend,
+    DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select, Statement, Value,
 };
 use std::collections::BTreeSet;
 
-use super::{FEW, Order, Search, When};
-use crate::db::Db;
+use super::{FEW, Order, Part, Search, lasts_long};
+use crate::db::{self, Db};
 use crate::entity::event::EventStatus;
 use crate::entity::event_search::{Column, Entity};
 use crate::entity::{event, event_search, event_word, venue};
 use crate::page::Cursor;
 use crate::texts::fold;
 
-/// Where the events of a search stand in its order; one more than `limit`.
+/// Where the events of a part of a search stand in its order; `limit` of them.
 ///
 /// Where `rare` is given, only events with a word that begins so are looked at.
 pub async fn find(
     db: &Db,
     search: &Search,
+    part: &Part,
     rare: Option<&str>,
-    after: Option<Cursor<i64>>,
+    after: Option<&Cursor<i64>>,
     limit: u64,
 ) -> Result<Vec<Cursor<i64>>, DbErr> {
     let (time, is_ascending) = match search.order {
@@ -31,9 +33,10 @@ pub async fn find(
         Order::Latest => (Column::StartsAt, false),
         Order::Newest => (Column::CreatedAt, false),
     };
-    let mut query = matching(db, search, rare);
+    let backend = db.reader().get_database_backend();
+    let mut query = matching(backend, search, rare).filter(within(part));
     if let Some(after) = after {
-        query = query.filter(beyond(time, is_ascending, &after));
+        query = query.filter(beyond(time, is_ascending, after));
     }
     let query = if is_ascending {
         query.order_by_asc(time).order_by_asc(Column::EventId)
@@ -44,7 +47,7 @@ pub async fn find(
         .select_only()
         .column(time)
         .column(Column::EventId)
-        .limit(limit + 1)
+        .limit(limit)
         .into_tuple()
         .all(db.reader())
         .await?;
@@ -54,7 +57,17 @@ pub async fn find(
         .collect())
 }
 
-fn matching(db: &Db, search: &Search, rare: Option<&str>) -> Select<Entity> {
+/// The condition of the index on those that last long, word by word.
+fn within(part: &Part) -> Condition {
+    Condition::all()
+        .add_option(part.starts_from.map(|at| Column::StartsAt.gte(at)))
+        .add_option(part.starts_before.map(|at| Column::StartsAt.lt(at)))
+        .add_option(part.over_from.map(|at| Column::OverAt.gte(at)))
+        .add_option(part.over_before.map(|at| Column::OverAt.lt(at)))
+        .add_option(part.lasts_long.then(|| Expr::col(Column::LastsLong)))
+}
+
+fn matching(backend: DatabaseBackend, search: &Search, rare: Option<&str>) -> Select<Entity> {
     let mut query = Entity::find();
     if let Some(word) = rare {
         let events = event_word::Entity::find()
@@ -65,7 +78,8 @@ fn matching(db: &Db, search: &Search, rare: Option<&str>) -> Select<Entity> {
         query = query.filter(Column::EventId.in_subquery(events.into_query()));
     }
     for word in &search.words {
-        query = query.filter(Column::Text.like(format!("% {word}%")));
+        let text = Expr::col(Column::Text);
+        query = query.filter(db::contains(backend, text, &format!(" {word}")));
     }
     if let Some(status) = search.status {
         query = query.filter(Column::Status.eq(status));
@@ -79,14 +93,6 @@ fn matching(db: &Db, search: &Search, rare: Option<&str>) -> Select<Entity> {
     if let Some(venue) = search.venue {
         query = query.filter(Column::VenueId.eq(venue.0));
     }
-    query = match search.when {
-        Some(When::Upcoming) => query.filter(Expr::col(Column::OverAt).gte(db.now())),
-        // What is over has begun: that is what the index knows.
-        Some(When::Past) => query
-            .filter(Expr::col(Column::StartsAt).lt(db.now()))
-            .filter(Expr::col(Column::OverAt).lt(db.now())),
-        None => query,
-    };
     if let Some(from) = search.from {
         query = query.filter(Column::StartsAt.gte(from));
     }
@@ -156,11 +162,13 @@ pub async fn put_event(
     own_text: String,
 ) -> Result<(), DbErr> {
     let category = event.category.as_deref().map(fold);
+    let over_at = event.ends_at.unwrap_or(event.starts_at);
     let row = event_search::ActiveModel {
         event_id: Set(event.id),
         status: Set(event.status),
         starts_at: Set(event.starts_at),
-        over_at: Set(event.ends_at.unwrap_or(event.starts_at)),
+        over_at: Set(over_at),
+        lasts_long: Set(lasts_long(event.starts_at, over_at)),
         created_at: Set(event.created_at),
         venue_id: Set(event.venue_id),
         city: Set(venue.search_city.clone()),
@@ -173,6 +181,7 @@ pub async fn put_event(
             Column::Status,
             Column::StartsAt,
             Column::OverAt,
+            Column::LastsLong,
             Column::VenueId,
             Column::City,
             Column::Category,

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement, Value,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, Statement, Value,
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -12,26 +12,42 @@ use uuid::Uuid;
 use crate::db::{self, Db};
 use crate::entity::reservation;
 use crate::entity::reservation::ReservationStatus;
-use crate::ids::ReservationId;
+use crate::ids::{EventId, ReservationId};
 
-/// Reservations of cancelled events that still have to be ended or marked.
+/// Cancelled events that may still have something to end or to mark.
 ///
-/// The conditions are those of the indexes, word by word, so that next to nothing is read.
+/// The conditions here and below are those of the indexes, word by word, so that next to nothing is
+/// read.
+pub async fn unsettled_events(db: &Db) -> Result<Vec<EventId>, DbErr> {
+    let backend = db.reader().get_database_backend();
+    let sql = "SELECT id FROM events WHERE status = 'cancelled' AND settled_at IS NULL \
+               ORDER BY id LIMIT 5000";
+    let rows = db
+        .reader()
+        .query_all_raw(Statement::from_string(backend, sql))
+        .await?;
+    rows.iter()
+        .map(|row| Ok(EventId(row.try_get("", "id")?)))
+        .collect()
+}
+
+/// Reservations of these events that still have to be ended or marked.
 pub async fn open_reservations(
     db: &Db,
+    events: &[EventId],
     limit: u64,
 ) -> Result<Vec<(ReservationId, ReservationStatus)>, DbErr> {
     let backend = db.reader().get_database_backend();
     let sql = format!(
-        "SELECT r.id, r.status FROM events e JOIN reservations r ON r.event_id = e.id \
-         WHERE e.status = 'cancelled' AND e.settled_at IS NULL \
-           AND r.status IN ('held', 'confirmed') AND r.refund_due_at IS NULL LIMIT {limit}"
+        "SELECT r.id, r.status FROM reservations r WHERE r.event_id IN ({}) \
+         AND r.status IN ('held', 'confirmed') AND r.refund_due_at IS NULL LIMIT {limit}",
+        list(events)
     );
     let rows = db
         .reader()
         .query_all_raw(Statement::from_string(backend, sql))
         .await?;
-    let read = |row: &sea_orm::QueryResult| {
+    let read = |row: &QueryResult| {
         let id: Uuid = row.try_get("", "id")?;
         Ok((ReservationId(id), row.try_get("", "status")?))
     };
@@ -65,22 +81,25 @@ pub async fn mark_refunds_due(db: &Db, ids: &[ReservationId]) -> Result<usize, D
     Ok(due.len())
 }
 
-/// Counts events as settled that were cancelled so long ago that nothing can come any more, and of
-/// which nothing is left to do.
-pub async fn mark_settled(db: &Db, after: Duration) -> Result<(), DbErr> {
+/// Counts those of the events as settled that were cancelled so long ago that nothing can come any
+/// more, and of which nothing is left to do.
+pub async fn mark_settled(db: &Db, events: &[EventId], after: Duration) -> Result<(), DbErr> {
     let backend = db.reader().get_database_backend();
     let after = TimeDelta::from_std(after).map_err(|err| DbErr::Custom(err.to_string()))?;
     let statement =
         |sql: String, values: [Value; 1]| Statement::from_sql_and_values(backend, sql, values);
     let now = db.read_time().await?;
-    let due = "status = 'cancelled' AND settled_at IS NULL \
-               AND (cancelled_at IS NULL OR cancelled_at < $1)";
+    let due = format!(
+        "id IN ({}) AND status = 'cancelled' AND settled_at IS NULL \
+         AND (cancelled_at IS NULL OR cancelled_at < $1)",
+        list(events)
+    );
     let look = format!("SELECT id FROM events WHERE {due} LIMIT 1");
     let found = db
         .reader()
         .query_one_raw(statement(look, [(now - after).into()]));
     if found.await?.is_none() {
-        // Nearly always: nothing is written for that.
+        // They are young, and nothing is written every time that they are looked at.
         return Ok(());
     }
     let tx = db.begin().await?;
@@ -93,4 +112,9 @@ pub async fn mark_settled(db: &Db, after: Duration) -> Result<(), DbErr> {
     tx.execute_raw(statement(settle, [(now - after).into()]))
         .await?;
     tx.commit().await
+}
+
+fn list(events: &[EventId]) -> String {
+    let ids: Vec<_> = events.iter().map(EventId::to_string).collect();
+    ids.join(", ")
 }
