@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::api::CatalogApi;
 use crate::health::HealthApi;
-use crate::identity::api::IdentityApi;
+use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
 use crate::problem::Slug;
 use crate::problem::document::example;
 use crate::reservations::BoxOffice;
@@ -13,12 +13,21 @@ use crate::reservations::api::ReservationsApi;
 use crate::state::App;
 
 /// Every call of the API.
-pub type Calls = (IdentityApi, CatalogApi, ReservationsApi, HealthApi);
+pub type Calls = (
+    IdentityApi,
+    MeApi,
+    PeopleApi,
+    CatalogApi,
+    ReservationsApi,
+    HealthApi,
+);
 
 /// The calls of a running application.
 pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
     let calls = (
         IdentityApi { app: app.clone() },
+        MeApi { app: app.clone() },
+        PeopleApi { app: app.clone() },
         CatalogApi { app: app.clone() },
         ReservationsApi {
             office: office.clone(),

@@ -5,6 +5,7 @@
     reason = "a story that cannot go on fails, and says where"
 )]
 
+mod accounts;
 mod adjacent;
 mod architecture;
 mod bad_input;
@@ -25,9 +26,11 @@ mod near_misses;
 mod operations;
 mod owning;
 mod paying;
+mod people;
 mod races;
 mod releasing;
 mod reserving;
 mod sale_windows;
+mod sessions;
 mod settings;
 mod verifying;
