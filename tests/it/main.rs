@@ -7,6 +7,7 @@
 
 mod accounts;
 mod adjacent;
+mod admins;
 mod architecture;
 mod bad_input;
 mod bad_requests;
