@@ -21,9 +21,9 @@ pub struct Search {
     pub status: Option<UserStatus>,
 }
 
-/// A word that more people than this have is looked up person by person, the newest first, since a
-/// page of those who have it is found soon; of any other word, its people are.
-const FEW: usize = 1000;
+/// Of a word that no more people than this have, the people are looked up; for a more common one it
+/// is asked person by person, the newest first, since a page of those who have it is found soon.
+const FEW: usize = 10_000;
 
 /// People, the newest first; one more than `limit`.
 pub async fn find_people(
