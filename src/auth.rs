@@ -14,7 +14,7 @@ use std::sync::{LazyLock, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::entity::user::Role;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::problem::{Problem, Slug};
 use crate::state::{App, CheckedToken};
 
@@ -25,6 +25,8 @@ pub struct Caller {
     pub id: UserId,
     /// What they may do.
     pub role: Role,
+    /// The session that the token is of; none where a tool has signed it.
+    pub session: Option<SessionId>,
 }
 
 /// An access token from `POST /api/auth/login`, sent as `Authorization: Bearer <token>`.
@@ -47,14 +49,20 @@ pub struct SignedIn(pub Caller);
 )]
 pub struct AdminOnly(pub Caller);
 
-/// Signs an access token for an account.
-pub fn issue_token(app: &App, id: UserId, role: Role) -> Result<String, Problem> {
+/// Signs an access token for a session of an account.
+pub fn issue_token(
+    app: &App,
+    id: UserId,
+    role: Role,
+    session: SessionId,
+) -> Result<String, Problem> {
     let now = app.clock.now();
     let ttl = TimeDelta::seconds(app.config.access_token_ttl_secs.into());
     let claims = Claims {
         iss: ISSUER.to_owned(),
         aud: AUDIENCE.to_owned(),
         sub: id.0,
+        sid: Some(session.0),
         role: role_name(role).to_owned(),
         iat: now.timestamp(),
         exp: (now + ttl).timestamp(),
@@ -92,6 +100,9 @@ struct Claims {
     iss: String,
     aud: String,
     sub: Uuid,
+    /// The session. What a tool has signed with the secret has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<Uuid>,
     role: String,
     iat: i64,
     exp: i64,
@@ -124,30 +135,48 @@ fn app_of(request: &Request) -> &App {
 }
 
 /// Who a token speaks for. Its time is compared each time; its signature, of which the check was a
-/// ninth of an instance's work while refusing a crowd, once.
+/// ninth of an instance's work while refusing a crowd, once; and whether its holder may still act
+/// whenever anybody's access has changed.
 fn read_token(app: &App, token: &str) -> Result<Caller, Problem> {
+    // Before the look, so that a change in between is looked for the next time.
+    let generation = app.access.generation();
     let known = checked_tokens(app).get(token).copied();
-    let checked = if let Some(checked) = known {
-        checked
-    } else {
-        let checked = check_signature(app, token)?;
-        let mut tokens = checked_tokens(app);
-        if tokens.len() >= MOST_CHECKED_TOKENS {
-            tokens.clear();
-        }
-        tokens.insert(token.to_owned(), checked);
-        checked
+    let checked = match known {
+        Some(checked) if checked.as_of == generation => checked,
+        Some(checked) => remember(app, token, checked, generation),
+        None => remember(app, token, check_signature(app, token)?, generation),
     };
     if checked.expires_at <= app.clock.now().timestamp() {
         return Err(unauthenticated("The access token has expired."));
     }
+    let role = checked
+        .acts_as
+        .ok_or_else(|| unauthenticated("The session has ended."))?;
     Ok(Caller {
         id: checked.user,
-        role: checked.role,
+        role,
+        session: checked.session,
     })
 }
 
-/// Some 300 bytes each.
+/// Decides as what the holder of a token may act, and keeps that until somebody's access changes.
+fn remember(app: &App, token: &str, checked: CheckedToken, generation: u64) -> CheckedToken {
+    let checked = CheckedToken {
+        acts_as: app
+            .access
+            .judge(checked.user, checked.session, checked.role),
+        as_of: generation,
+        ..checked
+    };
+    let mut tokens = checked_tokens(app);
+    if tokens.len() >= MOST_CHECKED_TOKENS {
+        tokens.clear();
+    }
+    tokens.insert(token.to_owned(), checked);
+    checked
+}
+
+/// Some 400 bytes each.
 const MOST_CHECKED_TOKENS: usize = 32_768;
 
 fn checked_tokens(app: &App) -> MutexGuard<'_, HashMap<String, CheckedToken>> {
@@ -165,8 +194,11 @@ fn check_signature(app: &App, token: &str) -> Result<CheckedToken, Problem> {
         .ok_or_else(|| unauthenticated("The access token is not valid."))?;
     Ok(CheckedToken {
         user: UserId(claims.sub),
+        session: claims.sid.map(SessionId),
         role,
         expires_at: claims.exp,
+        acts_as: None,
+        as_of: 0,
     })
 }
 
@@ -183,12 +215,12 @@ fn unauthenticated(detail: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::{Account, Change, What};
     use crate::clock::Clock;
     use crate::config::Cli;
     use clap::Parser;
 
-    #[test]
-    fn a_token_tells_who_and_what_until_its_time_is_over() {
+    fn app() -> (App, Clock) {
         let args = [
             "holdfast",
             "--jwt-secret",
@@ -196,15 +228,44 @@ mod tests {
         ];
         let config = Cli::try_parse_from(args).unwrap().config;
         let clock = Clock::default();
-        let app = App::disconnected(config, clock.clone());
-        let id = UserId::random();
-        let token = issue_token(&app, id, Role::Staff).unwrap();
+        (App::disconnected(config, clock.clone()), clock)
+    }
+
+    #[test]
+    fn a_token_tells_who_and_what_until_its_time_is_over() {
+        let (app, clock) = app();
+        let (id, session) = (UserId::random(), SessionId::random());
+        let token = issue_token(&app, id, Role::Staff, session).unwrap();
 
         clock.advance_secs(3599);
         let caller = read_token(&app, &token).unwrap();
-        assert_eq!((caller.id, caller.role), (id, Role::Staff));
+        let role = Role::Staff;
+        let session = Some(session);
+        assert_eq!(caller, Caller { id, role, session });
 
         clock.advance_secs(2);
+        let refused = read_token(&app, &token).unwrap_err();
+        assert_eq!(refused.slug(), Slug::Unauthenticated);
+    }
+
+    #[test]
+    fn what_has_changed_counts_for_tokens_that_were_checked_before() {
+        let (app, _) = app();
+        let (user, session) = (UserId::random(), SessionId::random());
+        let token = issue_token(&app, user, Role::Customer, session).unwrap();
+        assert_eq!(read_token(&app, &token).unwrap().role, Role::Customer);
+
+        let at = app.clock.now();
+        let account = Account {
+            role: Role::Admin,
+            is_active: true,
+            all_ended: false,
+        };
+        let learn = |id, what| app.access.learn(&[Change { id, at, user, what }]);
+        learn(1, What::Account(account));
+        assert_eq!(read_token(&app, &token).unwrap().role, Role::Admin);
+
+        learn(2, What::SessionEnded(session));
         let refused = read_token(&app, &token).unwrap_err();
         assert_eq!(refused.slug(), Slug::Unauthenticated);
     }

@@ -7,7 +7,7 @@ mod check;
 
 pub use check::{ConfigError, MIN_PASSWORD_CHARS, MIN_SECRET_BYTES};
 
-use check::{address, database_url, instance_name, redis_url};
+use check::{address, database_url, instance_name, public_url, redis_url};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::fmt;
 use std::io::IsTerminal;
@@ -132,6 +132,14 @@ pub struct Config {
     /// How long an access token is valid, in seconds.
     #[arg(long, env = "HOLDFAST_ACCESS_TOKEN_TTL_SECS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..=86_400), value_name = "SECONDS", global = true)]
     pub access_token_ttl_secs: u32,
+
+    /// How long a session lasts that is not used, in seconds; each refresh begins that time anew.
+    #[arg(long, env = "HOLDFAST_REFRESH_TOKEN_TTL_SECS", default_value_t = 2_592_000, value_parser = clap::value_parser!(u32).range(1..=31_536_000), value_name = "SECONDS", global = true)]
+    pub refresh_token_ttl_secs: u32,
+
+    /// Where people reach this service, for links in mails; default: <http://localhost> and the port of --listen.
+    #[arg(long, env = "HOLDFAST_PUBLIC_URL", value_parser = public_url, value_name = "URL", global = true)]
+    pub public_url: Option<String>,
 
     /// The account with this e-mail is an admin once the server has started.
     #[arg(
@@ -307,6 +315,18 @@ impl Config {
     /// Most tickets whose states are kept in memory.
     pub fn mirror_tickets(&self) -> usize {
         usize::try_from(self.mirror_tickets).unwrap_or(usize::MAX)
+    }
+
+    /// How long a session lasts that is not used.
+    pub fn refresh_token_ttl(&self) -> Duration {
+        Duration::from_secs(self.refresh_token_ttl_secs.into())
+    }
+
+    /// Where people reach this service, without a slash at the end.
+    pub fn public_url(&self) -> String {
+        self.public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://localhost:{}", self.listen.port()))
     }
 
     /// How long a hold lasts.

@@ -10,7 +10,7 @@ use crate::catalog::{
 use crate::db;
 use crate::entity::user::Role;
 use crate::entity::{event, venue};
-use crate::identity::{IdentityError, NewUser, register};
+use crate::identity::{IdentityError, NewUser, create_account};
 use crate::ids::{EventId, VenueId};
 use crate::state::App;
 
@@ -45,14 +45,14 @@ pub async fn create_if_empty(app: &App) -> Result<(), DemoError> {
         return Ok(());
     }
     let buyer = login("Demo Buyer", BUYER_EMAIL, BUYER_PASSWORD, Role::Customer);
-    match register(app, buyer).await {
+    match create_account(app, buyer).await {
         Ok(_) => {}
         Err(IdentityError::EmailTaken) => return Ok(()),
         Err(err) => return Err(err.into()),
     }
     if app.config.admin_email.is_none() {
         let admin = login("Demo Admin", ADMIN_EMAIL, ADMIN_PASSWORD, Role::Admin);
-        register(app, admin).await?;
+        create_account(app, admin).await?;
     }
     let db = app.db.clone();
     app.detached(async move {

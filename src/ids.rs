@@ -1,8 +1,8 @@
 //! Identifiers as types of their own, so that a zone's id cannot be passed as a ticket's.
 //!
 //! Venues, events, zones and tickets are public and have plain 64-bit numbers. Whatever grants
-//! something has a UUID that nobody can guess: of a user all random (version 4), of a reservation
-//! or payment the time and then 74 random bits (version 7, RFC 9562), so that what is made together
+//! something has a UUID that nobody can guess: of a user all random (version 4), of a reservation,
+//! payment or session the time and then 74 random bits (version 7, RFC 9562), so that what is made together
 //! is stored together. Random keys would have each sale write to pages of its own.
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,10 @@ id!(
     UserId(Uuid)
 );
 id!(
+    /// Somebody who has signed in, on one device.
+    SessionId(Uuid)
+);
+id!(
     /// A buyer's set of tickets of one event.
     ReservationId(Uuid)
 );
@@ -54,6 +58,13 @@ id!(
 );
 
 impl ReservationId {
+    /// A fresh, unguessable id.
+    pub fn random() -> Self {
+        Self(random_after_time())
+    }
+}
+
+impl SessionId {
     /// A fresh, unguessable id.
     pub fn random() -> Self {
         Self(random_after_time())

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod secret;
 pub mod telemetry;
 
+pub mod access;
 pub mod mirror;
 
 pub mod problem;

@@ -116,6 +116,11 @@ async fn serve(config: Config) -> Result<()> {
     if app.config.wants_demo() {
         demo::create_if_empty(&app).await?;
     }
+    // Before serving: tokens that were issued may be good for nothing any more.
+    app.access
+        .read_changes()
+        .await
+        .context("failed to read who may still act")?;
     greet(&app);
     server::run(app.clone(), metrics, listeners, terminated()?).await?;
     app.db.clone().close().await;

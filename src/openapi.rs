@@ -7,7 +7,7 @@ use crate::catalog::api::CatalogApi;
 use crate::catalog::events::api::EventsApi;
 use crate::catalog::venues::api::VenuesApi;
 use crate::health::HealthApi;
-use crate::identity::api::IdentityApi;
+use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
 use crate::problem::Slug;
 use crate::problem::document::example;
 use crate::reservations::BoxOffice;
@@ -19,6 +19,8 @@ pub type Calls = (
     IdentityApi,
     VenuesApi,
     EventsApi,
+    MeApi,
+    PeopleApi,
     CatalogApi,
     ReservationsApi,
     HealthApi,
@@ -30,6 +32,8 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         IdentityApi { app: app.clone() },
         VenuesApi { app: app.clone() },
         EventsApi { app: app.clone() },
+        MeApi { app: app.clone() },
+        PeopleApi { app: app.clone() },
         CatalogApi { app: app.clone() },
         ReservationsApi {
             office: office.clone(),

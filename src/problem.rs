@@ -82,6 +82,12 @@ slugs! {
         "An account with this e-mail address exists.";
     VenueInUse = "venue-in-use", 409, "Something takes place there.",
         "A venue that has events cannot be deleted.";
+    AccountDisabled = "account-disabled", 403, "This account is disabled.",
+        "The e-mail and password match, but an admin has disabled the account.";
+    LastAdmin = "last-admin", 409, "Somebody has to be an admin.",
+        "Without this one there would be no active admin.";
+    TokenNotValid = "token-not-valid", 410, "This token is not good any more.",
+        "The token that was mailed was used, is too old, or a newer one was mailed; or there never was one.";
     IdempotencyKeyReused = "idempotency-key-reused", 422, "This Idempotency-Key was used for something else.",
         "The same `Idempotency-Key` came with another operation or body before.";
     IdempotencyKeyInFlight = "idempotency-key-in-flight", 409, "The first request with this Idempotency-Key is still running.",
@@ -95,7 +101,7 @@ slugs! {
     ValidationFailed = "validation-failed", 400, "The request is not valid.",
         "Something in the body, path, query or headers is off; `errors` names each field.";
     Unauthenticated = "unauthenticated", 401, "Sign in first.",
-        "The access token is missing, malformed or expired, or the e-mail and password do not match.";
+        "The access token is missing, malformed, expired or of a session that has ended; the refresh token is not valid; or the e-mail and password do not match.";
     Forbidden = "forbidden", 403, "Your account may not do this.",
         "The account's role does not allow this.";
     NotFound = "not-found", 404, "There is no such thing.",

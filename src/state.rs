@@ -9,12 +9,13 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::coordination::{Coordinator, Embedded};
 use crate::db::Db;
 use crate::entity::user::Role;
-use crate::ids::UserId;
+use crate::ids::{SessionId, UserId};
 use crate::mirror::Mirror;
 
 /// The running application; cheap to clone.
@@ -26,10 +27,16 @@ pub struct App(Arc<Parts>);
 pub struct CheckedToken {
     /// Whose it is.
     pub user: UserId,
-    /// As which role.
+    /// Of which session; none where a tool has signed it.
+    pub session: Option<SessionId>,
+    /// As which role it was issued.
     pub role: Role,
     /// When it ends, in seconds since 1970.
     pub expires_at: i64,
+    /// As which role its holder may act; none where they may not any more.
+    pub acts_as: Option<Role>,
+    /// What was known of them when that was decided (see [`Access::generation`]).
+    pub as_of: u64,
 }
 
 /// The parts of a running application.
@@ -44,6 +51,8 @@ pub struct Parts {
     pub db: Db,
     /// The seats of the events in demand, in memory.
     pub mirror: Mirror,
+    /// What tokens that were issued do not know of.
+    pub access: Access,
     /// Locks and messages, which save work.
     pub coordinator: Coordinator,
     /// Signs access tokens.
@@ -72,6 +81,7 @@ impl App {
         Self(Arc::new(Parts {
             instance: config.instance_name(),
             mirror: Mirror::new(db.clone(), config.mirror_tickets()),
+            access: Access::new(db.clone()),
             config,
             clock,
             db,

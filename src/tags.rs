@@ -3,7 +3,7 @@
 /// The chapters of the OpenAPI document.
 #[derive(poem_openapi::Tags)]
 pub enum Tags {
-    /// People: register, log in.
+    /// People: register, log in, one's own account, and everybody's for admins.
     Identity,
     /// Venues, events, zones and tickets.
     Catalogue,

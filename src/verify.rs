@@ -188,4 +188,46 @@ const CHECKS: &[Check] = &[
                               THEN 1 ELSE 0 END) \
                      <> LENGTH(v.search_text) - LENGTH(REPLACE(v.search_text, ' ', ''))",
     },
+    Check {
+        rule: "somebody who may not act has no live session and no token that is good for anything",
+        sql: "SELECT u.status || ' account with a session' AS example FROM users u \
+              JOIN sessions s ON s.user_id = u.id AND s.ended_at IS NULL WHERE u.status <> 'active' \
+              UNION ALL \
+              SELECT u.status || ' account with a token for ' || t.purpose AS example FROM users u \
+              JOIN one_time_tokens t ON t.user_id = u.id AND t.used_at IS NULL \
+              WHERE u.status <> 'active'",
+    },
+    Check {
+        rule: "a live session has exactly one refresh token that was not used, an ended one has none",
+        sql: "SELECT COUNT(r.hash) || ' tokens of a session of ' || s.created_at AS example \
+              FROM sessions s \
+              LEFT JOIN refresh_tokens r ON r.session_id = s.id AND r.used_at IS NULL \
+              GROUP BY s.id, s.created_at, s.ended_at \
+              HAVING COUNT(r.hash) <> CASE WHEN s.ended_at IS NULL THEN 1 ELSE 0 END",
+    },
+    Check {
+        rule: "a token that was mailed is used while it is good, and of each kind the newest only",
+        sql: "SELECT 'used ' || used_at || ', good until ' || expires_at AS example \
+              FROM one_time_tokens WHERE used_at > expires_at OR used_at < created_at \
+              UNION ALL \
+              SELECT COUNT(*) || ' tokens for ' || purpose AS example FROM one_time_tokens \
+              WHERE used_at IS NULL GROUP BY user_id, purpose HAVING COUNT(*) > 1",
+    },
+    Check {
+        rule: "nothing personal is left of who was erased",
+        sql: "SELECT 'account of ' || u.created_at AS example FROM users u \
+              WHERE u.status = 'erased' AND (u.name <> '' OR u.password_hash <> '' \
+                 OR u.email NOT LIKE '%@erased.invalid' OR u.email_lower <> u.email \
+                 OR EXISTS (SELECT 1 FROM user_words w WHERE w.user_id = u.id) \
+                 OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id))",
+    },
+    Check {
+        rule: "an account is what admins last made it",
+        sql: "SELECT u.status || ' account, last ' || e.action AS example FROM users u \
+              JOIN account_events e ON e.user_id = u.id AND e.id = \
+                (SELECT MAX(l.id) FROM account_events l \
+                 WHERE l.user_id = u.id AND l.action <> 'change_role') \
+              WHERE u.status <> CASE e.action WHEN 'disable' THEN 'disabled' \
+                                WHEN 'enable' THEN 'active' ELSE 'erased' END",
+    },
 ];

@@ -30,6 +30,13 @@ impl Config {
                 allowed: "at most half of --lock-ttl-ms",
             });
         }
+        if self.refresh_token_ttl_secs < self.access_token_ttl_secs {
+            return Err(ConfigError {
+                setting: "--refresh-token-ttl-secs",
+                given: self.refresh_token_ttl_secs.to_string(),
+                allowed: "at least --access-token-ttl-secs",
+            });
+        }
         match &self.jwt_secret {
             Some(secret) if secret.len() < MIN_SECRET_BYTES => Err(ConfigError {
                 setting: "--jwt-secret",
@@ -96,6 +103,19 @@ pub fn redis_url(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err("expected redis://host:port")
+    }
+}
+
+pub fn public_url(text: &str) -> Result<String, &'static str> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !"<>\"#?".contains(c);
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match rest {
+        Some(rest) if !rest.is_empty() && text.chars().all(is_plain) => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("expected http://host or https://host, with or without a path"),
     }
 }
 

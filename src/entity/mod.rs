@@ -1,16 +1,22 @@
 //! One SeaORM entity per table. Entities stay behind the `store` of a slice: what callers of the
 //! API see are types of their own.
 
+pub mod access_change;
+pub mod account_event;
 pub mod event;
 pub mod event_search;
 pub mod event_word;
 pub mod idempotency_key;
 pub mod ledger;
 pub mod mail;
+pub mod one_time_token;
 pub mod payment;
+pub mod refresh_token;
 pub mod reservation;
 pub mod reservation_ticket;
+pub mod session;
 pub mod ticket;
 pub mod user;
+pub mod user_word;
 pub mod venue;
 pub mod zone;

@@ -17,6 +17,11 @@ pub struct Model {
     pub password_hash: String,
     pub role: Role,
     pub created_at: DateTimeUtc,
+    /// Raised with every change of name, address, role or status.
+    pub version: i64,
+    pub status: UserStatus,
+    /// Whether the words that the account is found by are written down.
+    pub has_words: bool,
 }
 
 /// What a person may do.
@@ -33,6 +38,22 @@ pub enum Role {
     Staff,
     /// Organises events.
     Admin,
+}
+
+/// `active <-> disabled`, and from both to `erased`, for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(
+    rs_type = "String",
+    db_type = "String(StringLen::N(16))",
+    rename_all = "snake_case"
+)]
+pub enum UserStatus {
+    /// May sign in.
+    Active,
+    /// May not, until an admin says otherwise.
+    Disabled,
+    /// Nobody's any more; holds what was bought.
+    Erased,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

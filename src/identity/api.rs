@@ -1,27 +1,43 @@
-//! `POST /api/auth/register`, `POST /api/auth/login`, `GET /api/me`.
+//! `/api/auth`: registering, signing in and out, and a new password.
 
+mod me;
+mod people;
+
+use poem::Request;
+use poem::http::header;
 use poem_openapi::payload::Json;
 use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Deserialize;
-use uuid::Uuid;
 
-use super::{NewUser, find_caller, issue_token, log_in, register};
-use crate::auth::{SignedIn, role_name};
+use super::NewUser;
+use super::problems::{
+    ConfirmProblems, ForgotProblems, LoginProblems, MeProblems, RefreshProblems, RegisterProblems,
+    ResetProblems,
+};
+use super::profile::confirm_email;
+use super::recover::{ask_for_password, reset_password};
+use super::register::register;
+use super::sessions::{log_in, log_out, log_out_everywhere, refresh};
+use super::views::Session;
+use crate::auth::SignedIn;
 use crate::body::Body;
-use crate::entity::user::{self, Role};
-use crate::problem::{PUBLIC_WITH_BODY, Problem, Problems, Refused, SIGNED_IN, Slug};
+use crate::entity::user::Role;
+use crate::problem::Refused;
 use crate::state::App;
 use crate::tags::Tags;
 
-/// The calls about people.
+pub use me::MeApi;
+pub use people::PeopleApi;
+
+/// The calls about signing in.
 pub struct IdentityApi {
     /// The application.
     pub app: App,
 }
 
 /// A new account.
-#[derive(Debug, Deserialize, Object)]
+#[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(deny_unknown_fields, example)]
 pub struct Registration {
@@ -37,7 +53,7 @@ pub struct Registration {
 }
 
 /// An e-mail and a password.
-#[derive(Debug, Deserialize, Object)]
+#[derive(Deserialize, Object)]
 #[serde(deny_unknown_fields)]
 #[oai(deny_unknown_fields, example)]
 pub struct Credentials {
@@ -49,32 +65,47 @@ pub struct Credentials {
     password: String,
 }
 
-/// Somebody who is signed in.
-#[derive(Debug, Object)]
-#[oai(example)]
-pub struct Session {
-    /// Send it as `Authorization: Bearer <access_token>`.
-    access_token: String,
-    /// Always `Bearer`.
-    token_type: String,
-    /// Seconds until the access token expires.
-    expires_in: u32,
-    /// Whose it is.
-    user: User,
+/// A refresh token.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct RefreshToken {
+    /// As it was answered last.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    refresh_token: String,
 }
 
-/// A person with an account.
-#[derive(Debug, Object)]
-#[oai(example)]
-pub struct User {
-    /// The account.
-    id: Uuid,
-    /// For display.
-    name: String,
-    /// As typed.
+/// An e-mail.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct Address {
+    /// Compared without regard to case.
+    #[oai(validator(min_length = "1", max_length = "254"))]
     email: String,
-    /// `customer`, `staff` or `admin`.
-    role: String,
+}
+
+/// A new password, and what was mailed for it.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct PasswordReset {
+    /// As it was mailed.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    token: String,
+    /// At least 10 characters.
+    #[oai(validator(min_length = "10", max_length = "200"))]
+    new_password: String,
+}
+
+/// What was mailed to a new address.
+#[derive(Deserialize, Object)]
+#[serde(deny_unknown_fields)]
+#[oai(deny_unknown_fields, example)]
+pub struct MailedToken {
+    /// As it was mailed.
+    #[oai(validator(min_length = "1", max_length = "100"))]
+    token: String,
 }
 
 /// The account was created.
@@ -85,41 +116,31 @@ pub enum Registered {
     Created(Json<Session>),
 }
 
-/// What registering can be refused for.
-pub struct RegisterProblems;
-
-impl Problems for RegisterProblems {
-    fn slugs() -> Vec<Slug> {
-        [PUBLIC_WITH_BODY, &[Slug::EmailTaken]].concat()
-    }
+/// It is done, and there is nothing to say about it.
+#[derive(ApiResponse)]
+pub enum Done {
+    /// Done.
+    #[oai(status = 204)]
+    Done,
 }
 
-/// What logging in can be refused for.
-pub struct LoginProblems;
-
-impl Problems for LoginProblems {
-    fn slugs() -> Vec<Slug> {
-        [PUBLIC_WITH_BODY, &[Slug::Unauthenticated]].concat()
-    }
+/// It will be done.
+#[derive(ApiResponse)]
+pub enum Accepted {
+    /// A mail is on its way, if there is anybody to send it to.
+    #[oai(status = 202)]
+    Accepted,
 }
 
-/// What reading one's own account can be refused for.
-pub struct MeProblems;
-
-impl Problems for MeProblems {
-    fn slugs() -> Vec<Slug> {
-        SIGNED_IN.to_vec()
-    }
-}
-
-#[OpenApi(prefix_path = "/api", tag = "Tags::Identity")]
+#[OpenApi(prefix_path = "/api/auth", tag = "Tags::Identity")]
 impl IdentityApi {
     /// Register
     ///
     /// Creates an account with the role `customer` and signs it in.
-    #[oai(path = "/auth/register", method = "post", operation_id = "register")]
+    #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
+        request: &Request,
         body: Body<Registration>,
     ) -> Result<Registered, Refused<RegisterProblems>> {
         let Body(registration) = body;
@@ -129,53 +150,123 @@ impl IdentityApi {
             password: registration.password,
             role: Role::Customer,
         };
-        let user = register(&self.app, new).await?;
-        Ok(Registered::Created(Json(self.session(user)?)))
+        let opened = register(&self.app, new, user_agent(request)).await?;
+        Ok(Registered::Created(Json(Session::new(&self.app, opened)?)))
     }
 
     /// Log in
     ///
-    /// An unknown e-mail and a wrong password get the same answer.
-    #[oai(path = "/auth/login", method = "post", operation_id = "login")]
+    /// Begins a session. An unknown e-mail and a wrong password get the same answer; that an account
+    /// is disabled is told to who knows its password. A person has at most 100 sessions: the one that
+    /// was used longest ago makes room.
+    #[oai(path = "/login", method = "post", operation_id = "login")]
     async fn log_in(
         &self,
+        request: &Request,
         body: Body<Credentials>,
     ) -> Result<Json<Session>, Refused<LoginProblems>> {
-        let Body(credentials) = body;
-        let user = log_in(&self.app, &credentials.email, credentials.password).await?;
-        Ok(Json(self.session(user)?))
+        let Credentials { email, password } = body.0;
+        let opened = log_in(&self.app, &email, password, user_agent(request)).await?;
+        Ok(Json(Session::new(&self.app, opened)?))
     }
 
-    /// Who am I
+    /// Stay signed in
     ///
-    /// The account of the access token.
-    #[oai(path = "/me", method = "get", operation_id = "me")]
-    async fn me(&self, caller: SignedIn) -> Result<Json<User>, Refused<MeProblems>> {
-        let user = find_caller(&self.app, caller.0)
-            .await?
-            .ok_or_else(|| Problem::new(Slug::Unauthenticated, "The account is gone."))?;
-        Ok(Json(user.into()))
+    /// Exchanges a refresh token for a new access token and the next refresh token. Each refresh token
+    /// is good for one exchange. One that comes a second time ends the session, with all its tokens,
+    /// because nobody can say which of the two is its owner; also where both come at once, so that
+    /// programs that share a session take turns.
+    #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
+    async fn refresh(
+        &self,
+        body: Body<RefreshToken>,
+    ) -> Result<Json<Session>, Refused<RefreshProblems>> {
+        let opened = refresh(&self.app, &body.0.refresh_token).await?;
+        Ok(Json(Session::new(&self.app, opened)?))
     }
 
-    fn session(&self, user: user::Model) -> Result<Session, Problem> {
-        Ok(Session {
-            access_token: issue_token(&self.app, &user)?,
-            token_type: "Bearer".to_owned(),
-            expires_in: self.app.config.access_token_ttl_secs,
-            user: user.into(),
-        })
+    /// Log out
+    ///
+    /// Ends the session of the access token: neither it nor the refresh token is good for anything any
+    /// more, on this instance at once, on the others within a second.
+    #[oai(path = "/logout", method = "post", operation_id = "logout")]
+    async fn log_out(&self, caller: SignedIn) -> Result<Done, Refused<MeProblems>> {
+        log_out(&self.app, caller.0).await?;
+        Ok(Done::Done)
+    }
+
+    /// Log out everywhere
+    ///
+    /// Ends every session of the caller, this one included.
+    #[oai(
+        path = "/logout-everywhere",
+        method = "post",
+        operation_id = "logout_everywhere"
+    )]
+    async fn log_out_everywhere(&self, caller: SignedIn) -> Result<Done, Refused<MeProblems>> {
+        log_out_everywhere(&self.app, caller.0).await?;
+        Ok(Done::Done)
+    }
+
+    /// Forgot the password
+    ///
+    /// Mails a token, good for an hour and for one new password, if the address has an account; an
+    /// older one is not good any more. The answer is the same, and takes as long, where it has none.
+    #[oai(
+        path = "/password/forgot",
+        method = "post",
+        operation_id = "forgot_password"
+    )]
+    async fn forgot_password(
+        &self,
+        body: Body<Address>,
+    ) -> Result<Accepted, Refused<ForgotProblems>> {
+        ask_for_password(&self.app, body.0.email)?;
+        Ok(Accepted::Accepted)
+    }
+
+    /// Set a new password
+    ///
+    /// With the token that was mailed. Ends every session of the account.
+    #[oai(
+        path = "/password/reset",
+        method = "post",
+        operation_id = "reset_password"
+    )]
+    async fn reset_password(
+        &self,
+        body: Body<PasswordReset>,
+    ) -> Result<Done, Refused<ResetProblems>> {
+        let PasswordReset {
+            token,
+            new_password,
+        } = body.0;
+        reset_password(&self.app, &token, new_password).await?;
+        Ok(Done::Done)
+    }
+
+    /// Confirm an address
+    ///
+    /// With the token that was mailed to it: from now on it is the account's. Whether somebody else has
+    /// the address is found out here.
+    #[oai(
+        path = "/email/confirm",
+        method = "post",
+        operation_id = "confirm_email"
+    )]
+    async fn confirm_email(
+        &self,
+        body: Body<MailedToken>,
+    ) -> Result<Done, Refused<ConfirmProblems>> {
+        confirm_email(&self.app, &body.0.token).await?;
+        Ok(Done::Done)
     }
 }
 
-impl From<user::Model> for User {
-    fn from(user: user::Model) -> Self {
-        Self {
-            id: user.id,
-            name: user.name,
-            email: user.email,
-            role: role_name(user.role).to_owned(),
-        }
-    }
+/// What the caller's device says it is.
+fn user_agent(request: &Request) -> Option<String> {
+    let agent = request.headers().get(header::USER_AGENT)?.to_str().ok()?;
+    Some(agent.to_owned())
 }
 
 impl Example for Registration {
@@ -197,24 +288,35 @@ impl Example for Credentials {
     }
 }
 
-impl Example for Session {
+impl Example for RefreshToken {
     fn example() -> Self {
         Self {
-            access_token: "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9...".into(),
-            token_type: "Bearer".into(),
-            expires_in: 3600,
-            user: User::example(),
+            refresh_token: "mYb9Yx2jS1cK...".into(),
         }
     }
 }
 
-impl Example for User {
+impl Example for Address {
     fn example() -> Self {
         Self {
-            id: Uuid::from_u128(0x6d3c_9f0e_2b1a_4c5d_8e7f_0a1b_2c3d_4e5f),
-            name: "Ada Lovelace".into(),
             email: "ada@example.com".into(),
-            role: "customer".into(),
+        }
+    }
+}
+
+impl Example for PasswordReset {
+    fn example() -> Self {
+        Self {
+            token: "mYb9Yx2jS1cK...".into(),
+            new_password: "another long passphrase".into(),
+        }
+    }
+}
+
+impl Example for MailedToken {
+    fn example() -> Self {
+        Self {
+            token: "mYb9Yx2jS1cK...".into(),
         }
     }
 }

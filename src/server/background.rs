@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::health;
 use crate::idempotency;
+use crate::identity;
 use crate::mirror;
 use crate::reservations::{self, BoxOffice};
 use crate::state::App;
@@ -46,6 +47,12 @@ pub fn start(
     every(&tasks, stop, app, HEAL_EVERY, |app| async move {
         app.mirror.heal().await.ok_or_log("reading the ledger");
     });
+    every(&tasks, stop, app, READ_ACCESS_EVERY, |app| async move {
+        app.access
+            .read_changes()
+            .await
+            .ok_or_log("reading who may still act");
+    });
     tasks.spawn(follow_messages(app.clone(), stop.clone()));
     every(&tasks, stop, app, SETTLE_EVERY, |app| async move {
         let worker = app.clone();
@@ -57,6 +64,16 @@ pub fn start(
         idempotency::forget_old_keys(&app)
             .await
             .ok_or_log("forgetting old idempotency keys");
+    });
+    every(&tasks, stop, app, FORGET_EVERY, |app| async move {
+        identity::sweep(&app)
+            .await
+            .ok_or_log("sweeping old sessions and tokens");
+    });
+    every(&tasks, stop, app, WORDS_EVERY, |app| async move {
+        identity::write_missing_words(&app)
+            .await
+            .ok_or_log("writing the words that people are found by");
     });
     every(&tasks, stop, app, SAMPLE_EVERY, |app| async move {
         health::probe(&app).await;
@@ -80,8 +97,11 @@ const EXPIRE_EVERY: Duration = Duration::from_millis(250);
 const CANCEL_EVERY: Duration = Duration::from_millis(500);
 // Lost messages are made up for within two seconds, a slow answer of the database included.
 const HEAL_EVERY: Duration = Duration::from_millis(500);
+// What ends a token counts within a second, a slow answer of the database included.
+const READ_ACCESS_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
 const FORGET_EVERY: Duration = Duration::from_mins(10);
+const WORDS_EVERY: Duration = Duration::from_secs(10);
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 
 async fn follow_messages(app: App, stop: CancellationToken) {

@@ -36,6 +36,7 @@ mod lock_nodes;
 mod mid_batch;
 mod mirrors;
 mod paused_instances;
+mod people;
 mod places;
 mod races;
 mod starting;

@@ -24,6 +24,7 @@ async fn an_account_is_made_and_signed_in_to(app: &App) {
     assert_eq!(made["expires_in"], 3600);
     let user = json!({
         "id": made["user"]["id"], "name": "Ada", "email": "Ada@Example.com", "role": "customer",
+        "version": 1,
     });
     assert_eq!(made["user"], user);
 

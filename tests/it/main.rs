@@ -5,7 +5,9 @@
     reason = "a story that cannot go on fails, and says where"
 )]
 
+mod accounts;
 mod adjacent;
+mod admins;
 mod architecture;
 mod bad_input;
 mod bad_requests;
@@ -27,11 +29,13 @@ mod near_misses;
 mod operations;
 mod owning;
 mod paying;
+mod people;
 mod races;
 mod releasing;
 mod reserving;
 mod sale_windows;
 mod searching;
+mod sessions;
 mod settings;
 mod venues;
 mod verifying;

@@ -67,6 +67,18 @@ const WRONG: &[(&str, [&str; 3])] = &[
         ["--jwt-secret", "5 bytes", "at least 32 bytes"],
     ),
     (
+        "--refresh-token-ttl-secs 60",
+        [
+            "--refresh-token-ttl-secs",
+            "60",
+            "at least --access-token-ttl-secs",
+        ],
+    ),
+    (
+        "--public-url example.com",
+        ["--public-url", "example.com", "https://host"],
+    ),
+    (
         "--admin-email boss",
         ["--admin-email", "boss", "an e-mail address"],
     ),
@@ -164,6 +176,11 @@ fn the_help_explains_every_setting_with_its_environment_name() {
         ("--mirror-tickets", "HOLDFAST_MIRROR_TICKETS"),
         ("--commit-queue", "HOLDFAST_COMMIT_QUEUE"),
         ("--jwt-secret", "HOLDFAST_JWT_SECRET"),
+        (
+            "--refresh-token-ttl-secs",
+            "HOLDFAST_REFRESH_TOKEN_TTL_SECS",
+        ),
+        ("--public-url", "HOLDFAST_PUBLIC_URL"),
         ("--admin-email", "HOLDFAST_ADMIN_EMAIL"),
         ("--admin-password", "HOLDFAST_ADMIN_PASSWORD"),
         ("--demo", "HOLDFAST_DEMO"),

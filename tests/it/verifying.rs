@@ -1,6 +1,7 @@
 //! `holdfast verify` finds what must not be, and the database refuses most of it in the first place.
 
 mod catalogue;
+mod people;
 
 use std::collections::BTreeSet;
 
@@ -25,6 +26,7 @@ async fn every_planted_violation_is_found(app: &App) {
     assert_eq!(app.violations(), Ok(()));
     let mut broken = BTreeSet::new();
     let violations = [
+        people::violations(app).await,
         sale.violations_of_owners(),
         sale.violations_of_sums(),
         sale.violations_of_the_catalogue(),
@@ -78,6 +80,9 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
         "UPDATE zones SET capacity = capacity + 1 WHERE seat_rows IS NOT NULL".to_owned(),
         "UPDATE events SET status = 'lost'".to_owned(),
         "UPDATE users SET role = 'emperor'".to_owned(),
+        "UPDATE users SET status = 'lost'".to_owned(),
+        "INSERT INTO refresh_tokens SELECT 'x', session_id, created_at, used_at FROM refresh_tokens"
+            .to_owned(),
         "UPDATE users SET email_lower = 'admin@example.com'".to_owned(),
         "UPDATE payments SET status = 'lost'".to_owned(),
         "UPDATE payments SET amount = -1".to_owned(),

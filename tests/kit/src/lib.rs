@@ -36,7 +36,7 @@ pub use http::{Answer, Call};
 pub use instance::{Instance, run_holdfast};
 pub use janitor::Directory;
 pub use nginx::Nginx;
-pub use people::{BUYER_PASSWORD, Person};
+pub use people::{BUYER_PASSWORD, Person, signed_in};
 pub use postgres::{Postgres, postgres_program};
 pub use program::Program;
 pub use race::{Verdict, eventually, eventually_eq, race, secs, tally};

@@ -13,6 +13,7 @@ pub struct Person {
     pub id: Value,
     pub email: String,
     pub(crate) token: String,
+    pub(crate) refresh_token: String,
 }
 
 impl Person {
@@ -22,11 +23,17 @@ impl Person {
             id: Value::Null,
             email: String::new(),
             token: token.to_owned(),
+            refresh_token: String::new(),
         }
     }
 
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// What the access token can be renewed with, once.
+    pub fn refresh_token(&self) -> &str {
+        &self.refresh_token
     }
 }
 
@@ -68,7 +75,11 @@ impl System {
     }
 }
 
-fn signed_in(body: &Value) -> Person {
+/// Who an answer of register, log in or refresh is about.
+///
+/// # Panics
+/// When it is none of them.
+pub fn signed_in(body: &Value) -> Person {
     let text = |value: &Value| {
         value
             .as_str()
@@ -79,5 +90,6 @@ fn signed_in(body: &Value) -> Person {
         id: body["user"]["id"].clone(),
         email: text(&body["user"]["email"]),
         token: text(&body["access_token"]),
+        refresh_token: text(&body["refresh_token"]),
     }
 }

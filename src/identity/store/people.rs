@@ -1,0 +1,176 @@
+//! Every query of admins about people.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+use super::super::words::end_of;
+use crate::db::Db;
+use crate::entity::account_event::{self, AccountAction};
+use crate::entity::user::{Column, Entity, Model, Role, UserStatus};
+use crate::entity::{mail, one_time_token, session, user_word};
+use crate::ids::UserId;
+use crate::page::Cursor;
+
+/// An account and every active admin, by id, to change some of them.
+pub async fn lock_with_admins(tx: &DatabaseTransaction, id: UserId) -> Result<Vec<Model>, DbErr> {
+    let active_admins = Condition::all()
+        .add(Column::Role.eq(Role::Admin))
+        .add(Column::Status.eq(UserStatus::Active));
+    Entity::find()
+        .filter(Condition::any().add(Column::Id.eq(id.0)).add(active_admins))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .all(tx)
+        .await
+}
+
+/// Writes down what was done to an account: what, the role it has now, and why.
+pub async fn insert_event(
+    tx: &DatabaseTransaction,
+    now: DateTime<Utc>,
+    user: Uuid,
+    actor: Option<UserId>,
+    (action, role, reason): (AccountAction, Option<Role>, Option<String>),
+) -> Result<(), DbErr> {
+    let event = account_event::ActiveModel {
+        user_id: Set(user),
+        actor_id: Set(actor.map(|actor| actor.0)),
+        action: Set(action),
+        role: Set(role),
+        reason: Set(reason),
+        at: Set(now),
+        ..Default::default()
+    };
+    event.insert(tx).await?;
+    Ok(())
+}
+
+/// What was done to an account, the latest first.
+pub async fn latest_events(
+    db: &Db,
+    user: UserId,
+    limit: u64,
+) -> Result<Vec<account_event::Model>, DbErr> {
+    account_event::Entity::find()
+        .filter(account_event::Column::UserId.eq(user.0))
+        .order_by_desc(account_event::Column::Id)
+        .limit(limit)
+        .all(db.reader())
+        .await
+}
+
+/// Deletes what somebody who is erased leaves: their devices, tokens, and mails to their address.
+pub async fn delete_traces(
+    tx: &DatabaseTransaction,
+    user: UserId,
+    email: String,
+) -> Result<(), DbErr> {
+    session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user.0))
+        .exec(tx)
+        .await?;
+    one_time_token::Entity::delete_many()
+        .filter(one_time_token::Column::UserId.eq(user.0))
+        .exec(tx)
+        .await?;
+    mail::Entity::delete_many()
+        .filter(mail::Column::Recipient.eq(email))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Who has a word that begins like this.
+pub enum Word {
+    /// Only these.
+    Rare(HashSet<Uuid>),
+    /// Too many to list.
+    Common(String),
+}
+
+/// Looks a word up; it is common when more than `few` have it.
+pub async fn look_up(db: &Db, beginning: String, few: usize) -> Result<Word, DbErr> {
+    let people: Vec<Uuid> = user_word::Entity::find()
+        .select_only()
+        .column(user_word::Column::UserId)
+        .filter(user_word::Column::Word.gte(beginning.as_str()))
+        .filter(user_word::Column::Word.lt(end_of(&beginning)))
+        .limit(few as u64 + 1)
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    if people.len() > few {
+        return Ok(Word::Common(beginning));
+    }
+    Ok(Word::Rare(people.into_iter().collect()))
+}
+
+/// Which people are wanted.
+#[derive(Default)]
+pub struct Wanted {
+    pub role: Option<Role>,
+    /// Everybody but who was erased, where absent.
+    pub status: Option<UserStatus>,
+    /// Only some of these.
+    pub among: Option<HashSet<Uuid>>,
+    /// Beginnings of words, each of which they must have.
+    pub common_words: Vec<String>,
+}
+
+/// People, the newest first; one more than `limit`.
+pub async fn newest(
+    db: &Db,
+    wanted: Wanted,
+    after: Option<Cursor<Uuid>>,
+    limit: u64,
+) -> Result<Vec<Model>, DbErr> {
+    let mut query = Entity::find();
+    if let Some(role) = wanted.role {
+        query = query.filter(Column::Role.eq(role));
+    }
+    query = query.filter(match wanted.status {
+        Some(status) => Column::Status.eq(status),
+        None => Column::Status.ne(UserStatus::Erased),
+    });
+    if let Some(among) = wanted.among {
+        query = query.filter(Column::Id.is_in(among));
+    }
+    for word in wanted.common_words {
+        query = query.filter(has_word(&word));
+    }
+    if let Some(after) = after {
+        query = query.filter(
+            Condition::any().add(Column::CreatedAt.lt(after.at)).add(
+                Condition::all()
+                    .add(Column::CreatedAt.eq(after.at))
+                    .add(Column::Id.lt(after.id)),
+            ),
+        );
+    }
+    query
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(limit + 1)
+        .all(db.reader())
+        .await
+}
+
+fn has_word(beginning: &str) -> Expr {
+    let same_person =
+        Expr::col((user_word::Entity, user_word::Column::UserId)).equals((Entity, Column::Id));
+    Expr::exists(
+        Query::select()
+            .expr(Expr::value(1))
+            .from(user_word::Entity)
+            .and_where(same_person)
+            .and_where(user_word::Column::Word.gte(beginning))
+            .and_where(user_word::Column::Word.lt(end_of(beginning)))
+            .to_owned(),
+    )
+}
