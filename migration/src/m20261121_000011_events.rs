@@ -245,7 +245,7 @@ fn words(texts: &[&str]) -> BTreeSet<String> {
 }
 
 fn as_text(words: &BTreeSet<String>) -> String {
-    words.iter().map(|word| format!(" {word}")).collect()
+    words.iter().flat_map(|word| [" ", word]).collect()
 }
 
 fn fold(text: &str) -> String {

@@ -152,11 +152,11 @@ impl TryFrom<EventDraft> for NewEvent {
             ));
         }
         let times = Times {
-            starts_at: draft.starts_at,
-            ends_at: draft.ends_at,
-            doors_at: draft.doors_at,
-            sales_open_at: draft.sales_open_at,
-            sales_close_at: draft.sales_close_at,
+            starts: draft.starts_at,
+            ends: draft.ends_at,
+            doors: draft.doors_at,
+            sale_opens: draft.sales_open_at,
+            sale_closes: draft.sales_close_at,
         };
         times.check()?;
         let gallery = draft.gallery.unwrap_or_default();

@@ -7,24 +7,24 @@ use crate::problem::Problem;
 /// The times of an event as an organiser gives them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Times {
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: Option<DateTime<Utc>>,
-    pub doors_at: Option<DateTime<Utc>>,
-    pub sales_open_at: Option<DateTime<Utc>>,
-    pub sales_close_at: Option<DateTime<Utc>>,
+    pub starts: DateTime<Utc>,
+    pub ends: Option<DateTime<Utc>>,
+    pub doors: Option<DateTime<Utc>>,
+    pub sale_opens: Option<DateTime<Utc>>,
+    pub sale_closes: Option<DateTime<Utc>>,
 }
 
 impl Times {
     /// Refuses times that contradict each other, or that cannot be kept.
     pub fn check(&self) -> Result<(), Problem> {
-        let starts_at = self.starts_at;
-        if self.ends_at.is_some_and(|ends_at| ends_at < starts_at) {
+        let starts_at = self.starts;
+        if self.ends.is_some_and(|ends_at| ends_at < starts_at) {
             return Err(Problem::invalid("ends_at", "must not be before starts_at"));
         }
-        if self.doors_at.is_some_and(|doors_at| doors_at > starts_at) {
+        if self.doors.is_some_and(|doors_at| doors_at > starts_at) {
             return Err(Problem::invalid("doors_at", "must not be after starts_at"));
         }
-        if let (Some(open), Some(close)) = (self.sales_open_at, self.sales_close_at)
+        if let (Some(open), Some(close)) = (self.sale_opens, self.sale_closes)
             && close <= open
         {
             return Err(Problem::invalid(
@@ -34,10 +34,10 @@ impl Times {
         }
         let fields = [
             ("starts_at", Some(starts_at)),
-            ("ends_at", self.ends_at),
-            ("doors_at", self.doors_at),
-            ("sales_open_at", self.sales_open_at),
-            ("sales_close_at", self.sales_close_at),
+            ("ends_at", self.ends),
+            ("doors_at", self.doors),
+            ("sales_open_at", self.sale_opens),
+            ("sales_close_at", self.sale_closes),
         ];
         let mut fields = fields.into_iter();
         fields.try_for_each(|(field, at)| check_time(field, at))
@@ -75,7 +75,7 @@ mod tests {
         ] {
             let starts_at = DateTime::parse_from_rfc3339(text).unwrap().to_utc();
             let times = Times {
-                starts_at,
+                starts: starts_at,
                 ..Times::default()
             };
             assert_eq!(times.check().is_ok(), is_allowed, "{text}");
@@ -87,8 +87,8 @@ mod tests {
         let starts_at = DateTime::from_timestamp(2_000_000_000, 0).unwrap();
         for (minutes, is_allowed) in [(-60, true), (0, true), (1, false)] {
             let times = Times {
-                starts_at,
-                doors_at: Some(starts_at + TimeDelta::minutes(minutes)),
+                starts: starts_at,
+                doors: Some(starts_at + TimeDelta::minutes(minutes)),
                 ..Times::default()
             };
             assert_eq!(times.check().is_ok(), is_allowed, "{minutes}");

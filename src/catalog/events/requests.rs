@@ -121,11 +121,11 @@ impl TryFrom<EditRequest> for EventEdit {
 
     fn try_from(edit: EditRequest) -> Result<Self, Problem> {
         let times = Times {
-            starts_at: edit.starts_at,
-            ends_at: edit.ends_at,
-            doors_at: edit.doors_at,
-            sales_open_at: edit.sales_open_at,
-            sales_close_at: edit.sales_close_at,
+            starts: edit.starts_at,
+            ends: edit.ends_at,
+            doors: edit.doors_at,
+            sale_opens: edit.sales_open_at,
+            sale_closes: edit.sales_close_at,
         };
         times.check()?;
         let gallery = edit.gallery.unwrap_or_default();

@@ -86,7 +86,7 @@ const MAX_WORD: usize = 50;
 
 /// Words with a space before each, so that one can be looked for by its beginning.
 pub fn as_text(words: &BTreeSet<String>) -> String {
-    words.iter().map(|word| format!(" {word}")).collect()
+    words.iter().flat_map(|word| [" ", word]).collect()
 }
 
 /// What a venue, and whatever takes place there, is found by.
