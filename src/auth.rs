@@ -5,9 +5,11 @@
 
 use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use poem::Request;
-use poem_openapi::SecurityScheme;
+use poem::http::header::AUTHORIZATION;
+use poem::{Request, RequestBody};
 use poem_openapi::auth::Bearer;
+use poem_openapi::registry::Registry;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{LazyLock, MutexGuard, PoisonError};
@@ -48,6 +50,40 @@ pub struct SignedIn(pub Caller);
     checker = "check_admin"
 )]
 pub struct AdminOnly(pub Caller);
+
+/// Whoever sends an access token, or nobody: the account may be left out, but a token that is not
+/// valid is refused like anywhere else, so that nobody takes part as nobody without knowing.
+pub struct MaybeSignedIn(pub Option<Caller>);
+
+impl<'a> ApiExtractor<'a> for MaybeSignedIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        SignedIn::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        SignedIn::security_schemes()
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        if !request.headers().contains_key(AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let SignedIn(caller) = SignedIn::from_request(request, body, options).await?;
+        Ok(Self(Some(caller)))
+    }
+}
 
 /// Signs an access token for a session of an account.
 pub fn issue_token(

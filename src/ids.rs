@@ -56,6 +56,14 @@ id!(
     /// One attempt to pay for a reservation; the provider's idempotency key.
     PaymentId(Uuid)
 );
+id!(
+    /// What somebody says about an event.
+    ReviewId(i64)
+);
+id!(
+    /// An inquiry of an organiser who wants to sell here.
+    InquiryId(Uuid)
+);
 
 impl ReservationId {
     /// A fresh, unguessable id.
@@ -72,6 +80,13 @@ impl SessionId {
 }
 
 impl PaymentId {
+    /// A fresh, unguessable id.
+    pub fn random() -> Self {
+        Self(random_after_time())
+    }
+}
+
+impl InquiryId {
     /// A fresh, unguessable id.
     pub fn random() -> Self {
         Self(random_after_time())

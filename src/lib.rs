@@ -38,6 +38,9 @@ pub mod identity;
 
 pub mod reservations;
 
+pub mod inquiries;
+pub mod reviews;
+
 pub mod demo;
 pub mod health;
 pub mod verify;

@@ -8,10 +8,12 @@ use crate::catalog::events::api::EventsApi;
 use crate::catalog::venues::api::VenuesApi;
 use crate::health::HealthApi;
 use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
+use crate::inquiries::api::InquiriesApi;
 use crate::problem::Slug;
 use crate::problem::document::example;
 use crate::reservations::BoxOffice;
 use crate::reservations::api::ReservationsApi;
+use crate::reviews::api::ReviewsApi;
 use crate::state::App;
 
 /// Every call of the API.
@@ -23,6 +25,8 @@ pub type Calls = (
     PeopleApi,
     CatalogApi,
     ReservationsApi,
+    ReviewsApi,
+    InquiriesApi,
     HealthApi,
 );
 
@@ -38,6 +42,8 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         ReservationsApi {
             office: office.clone(),
         },
+        ReviewsApi { app: app.clone() },
+        InquiriesApi { app: app.clone() },
         HealthApi { app: app.clone() },
     );
     OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))

@@ -104,6 +104,10 @@ slugs! {
         "The access token is missing, malformed, expired or of a session that has ended; the refresh token is not valid; or the e-mail and password do not match.";
     Forbidden = "forbidden", 403, "Your account may not do this.",
         "The account's role does not allow this.";
+    NoTicket = "no-ticket", 403, "You had no ticket for this event.",
+        "The caller never had a confirmed reservation of the event.";
+    AlreadyReviewed = "already-reviewed", 409, "You have reviewed this event.",
+        "One person writes one review of an event, also where it was removed.";
     NotFound = "not-found", 404, "There is no such thing.",
         "It does not exist, or it is somebody else's.";
     MethodNotAllowed = "method-not-allowed", 405, "This address does not take that method.",

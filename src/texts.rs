@@ -16,6 +16,18 @@ pub fn fold(text: &str) -> String {
     words.join(" ")
 }
 
+/// Refuses a text in which nothing is said: one of white space alone. Also U+0000, which no database
+/// can be relied upon to keep, and which only bodies are searched for.
+pub fn check_said(field: &str, text: &str) -> Result<(), Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::invalid(field, "must not be blank"));
+    }
+    if text.contains('\0') {
+        return Err(Problem::invalid(field, "must not contain U+0000"));
+    }
+    Ok(())
+}
+
 /// Refuses a URL that a browser should not be sent to: anything but an absolute http or https one.
 pub fn check_url(field: &str, text: &str) -> Result<(), Problem> {
     let is_absolute = |scheme: &str| {
@@ -52,6 +64,16 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(fold(text), folded);
+        }
+    }
+
+    #[test]
+    fn a_text_says_something() {
+        for text in ["x", "  x\n", "<b>x</b>", "\u{1f600}"] {
+            assert!(check_said("text", text).is_ok(), "{text:?}");
+        }
+        for text in ["", " ", "\n\t\u{a0}\u{3000}", "x\0"] {
+            assert!(check_said("text", text).is_err(), "{text:?}");
         }
     }
 

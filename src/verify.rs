@@ -219,6 +219,8 @@ const CHECKS: &[Check] = &[
               WHERE u.status = 'erased' AND (u.name <> '' OR u.password_hash <> '' \
                  OR u.email NOT LIKE '%@erased.invalid' OR u.email_lower <> u.email \
                  OR EXISTS (SELECT 1 FROM user_words w WHERE w.user_id = u.id) \
+                 OR EXISTS (SELECT 1 FROM inquiries i WHERE i.user_id = u.id \
+                            AND (i.email <> '' OR i.contact_name <> '' OR i.phone <> '')) \
                  OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id))",
     },
     Check {
@@ -229,5 +231,34 @@ const CHECKS: &[Check] = &[
                  WHERE l.user_id = u.id AND l.action <> 'change_role') \
               WHERE u.status <> CASE e.action WHEN 'disable' THEN 'disabled' \
                                 WHEN 'enable' THEN 'active' ELSE 'erased' END",
+    },
+    Check {
+        rule: "a review is by somebody who has or had a confirmed reservation of its event",
+        sql: "SELECT 'review ' || v.id || ' of event ' || v.event_id AS example FROM reviews v \
+              WHERE NOT EXISTS (SELECT 1 FROM reservations r \
+                  WHERE r.user_id = v.user_id AND r.event_id = v.event_id \
+                    AND r.status IN ('confirmed', 'refunded'))",
+    },
+    Check {
+        rule: "an inquiry's version tells how often it was decided",
+        sql: "SELECT 'inquiry of ' || i.organiser || ' at version ' || i.version || ' after ' \
+                     || COUNT(c.id) || ' changes' AS example \
+              FROM inquiries i LEFT JOIN inquiry_changes c ON c.inquiry_id = i.id \
+              GROUP BY i.id, i.organiser, i.version \
+              HAVING COUNT(c.id) + 1 <> i.version OR COALESCE(MAX(c.version), 1) <> i.version",
+    },
+    Check {
+        rule: "an inquiry is what its last change made it",
+        sql: "SELECT 'inquiry of ' || i.organiser || ' is ' || i.status AS example \
+              FROM inquiries i LEFT JOIN inquiry_changes c \
+                ON c.inquiry_id = i.id AND c.version = i.version \
+              WHERE i.status <> COALESCE(c.to_status, 'pending')",
+    },
+    Check {
+        rule: "each change of an inquiry begins where the one before ended",
+        sql: "SELECT 'change ' || c.id || ' at version ' || c.version AS example \
+              FROM inquiry_changes c LEFT JOIN inquiry_changes before \
+                ON before.inquiry_id = c.inquiry_id AND before.version = c.version - 1 \
+              WHERE c.from_status <> COALESCE(before.to_status, 'pending')",
     },
 ];

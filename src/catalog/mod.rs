@@ -7,6 +7,7 @@ pub mod api;
 mod drafts;
 pub mod events;
 mod problems;
+mod rating;
 pub mod search;
 mod seat_map;
 pub mod store;
@@ -186,7 +187,11 @@ pub async fn whole_event(
         .ok_or(CatalogError::NoSuchVenue(venue_id))?;
     let zones = store::zones(tx, id).await?;
     let counts = store::count_tickets(tx, id).await?;
-    Ok(views::Event::with_zones(event, venue, &zones, &counts))
+    let rating = store::rating(tx, id).await?;
+    Ok(views::Event {
+        rating: Some(rating),
+        ..views::Event::with_zones(event, venue, &zones, &counts)
+    })
 }
 
 /// The name of a status in answers.

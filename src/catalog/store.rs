@@ -9,11 +9,13 @@ use sea_orm::{
 
 use std::collections::HashMap;
 
+use super::rating::Rating;
 use super::search::store::put_status;
 use super::search::venue_text;
 use super::{NewEvent, NewSeating, NewVenue, NewZone};
 use crate::db::Db;
 use crate::entity::event::EventStatus;
+use crate::entity::review::{self, ReviewStatus};
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, venue, zone};
 use crate::ids::{EventId, TicketId, VenueId};
@@ -243,6 +245,34 @@ pub async fn count_tickets(
         }
     }
     Ok(by_zone)
+}
+
+/// What the reviews of an event come to.
+pub async fn rating(connection: &impl ConnectionTrait, event: EventId) -> Result<Rating, DbErr> {
+    let mut ratings = ratings(connection, [event.0]).await?;
+    Ok(ratings.remove(&event.0).unwrap_or(Rating::NONE))
+}
+
+/// What the reviews of events come to, by event; without those that have none.
+pub async fn ratings(
+    connection: &impl ConnectionTrait,
+    events: impl IntoIterator<Item = i64>,
+) -> Result<HashMap<i64, Rating>, DbErr> {
+    let sums: Vec<(i64, i64, i64)> = review::Entity::find()
+        .select_only()
+        .column(review::Column::EventId)
+        .column_as(review::Column::Stars.count(), "reviews")
+        .column_as(review::Column::Stars.sum(), "stars")
+        .filter(review::Column::EventId.is_in(events))
+        .filter(review::Column::Status.eq(ReviewStatus::Visible))
+        .group_by(review::Column::EventId)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let ratings = sums.into_iter();
+    Ok(ratings
+        .map(|(event, reviews, stars)| (event, Rating::new(reviews, stars)))
+        .collect())
 }
 
 /// A ticket of an event the public may see, with its zone and event.

@@ -7,6 +7,7 @@ use poem_openapi::{Object, Union};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+use super::rating::Rating;
 use super::{row_label, status_name};
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, venue, zone};
@@ -91,6 +92,10 @@ pub struct Event {
     pub cancel_reason: Option<String>,
     /// Where it takes place.
     pub venue: Venue,
+    /// What its reviews come to.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(default)]
+    pub rating: Option<Rating>,
     /// Its zones, in order of display; left out of lists.
     #[oai(skip_serializing_if_is_none)]
     pub zones: Option<Vec<Zone>>,
@@ -244,6 +249,7 @@ impl Event {
             hold_secs: event.hold_secs,
             cancel_reason: event.cancel_reason,
             venue: venue.into(),
+            rating: None,
             zones: None,
             version: event.version,
         }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod people;
+mod words;
 
 use std::collections::BTreeSet;
 
@@ -31,6 +32,7 @@ async fn every_planted_violation_is_found(app: &App) {
         sale.violations_of_sums(),
         sale.violations_of_the_catalogue(),
         sale.orphans(app),
+        words::violations(app).await,
     ];
     for Violation { rule, plant, undo } in violations.into_iter().flatten() {
         app.execute(&plant).await;

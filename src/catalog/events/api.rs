@@ -14,12 +14,14 @@ use crate::auth::AdminOnly;
 use crate::body::Body;
 use crate::catalog::api::{published_event, zones};
 use crate::catalog::problems::{ListProblems, ReadProblems};
+use crate::catalog::rating::Rating;
 use crate::catalog::search::{self, Order, Search, When};
+use crate::catalog::store::{rating, ratings};
 use crate::catalog::times::check_time;
 use crate::catalog::venues::api::Deleted;
 use crate::catalog::views::Event;
 use crate::catalog::whole_event;
-use crate::entity::event::EventStatus;
+use crate::entity::event::{self, EventStatus};
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{EventId, VenueId};
 use crate::page::{self, Cursor};
@@ -136,6 +138,7 @@ impl EventsApi {
         let mirrored = self.app.mirror.event(id).await?;
         let mirrored = mirrored.ok_or_else(|| Problem::not_found("event"))?;
         let mut view = Event::new(event, venue);
+        view.rating = Some(rating(self.app.db.reader(), id).await?);
         view.zones = Some(zones(&mirrored));
         let known = known.0.as_deref();
         Ok(Cacheable::of_version(
@@ -307,11 +310,16 @@ impl EventsApi {
         let (found, next) = page::cut(found, limit, Cursor::clone);
         let ids: Vec<i64> = found.iter().map(|position| position.id).collect();
         let events = store::events_in_order(&self.app.db, &ids, search.status).await?;
-        let events = events.into_iter();
+        let ratings = ratings(self.app.db.reader(), ids).await?;
+        let rated = |(event, venue): (event::Model, _)| {
+            let rating = ratings.get(&event.id).copied();
+            Event {
+                rating: Some(rating.unwrap_or(Rating::NONE)),
+                ..Event::new(event, venue)
+            }
+        };
         Ok(EventList {
-            items: events
-                .map(|(event, venue)| Event::new(event, venue))
-                .collect(),
+            items: events.into_iter().map(rated).collect(),
             next,
         })
     }

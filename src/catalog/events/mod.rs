@@ -147,7 +147,11 @@ pub async fn read_event(db: &Db, id: EventId) -> Result<views::Event, EventError
     let (event, venue) = store::event(db, id).await?.ok_or(EventError::NoSuchEvent)?;
     let zones = super::store::zones(db.reader(), id).await?;
     let counts = super::store::count_tickets(db.reader(), id).await?;
-    Ok(views::Event::with_zones(event, venue, &zones, &counts))
+    let rating = super::store::rating(db.reader(), id).await?;
+    Ok(views::Event {
+        rating: Some(rating),
+        ..views::Event::with_zones(event, venue, &zones, &counts)
+    })
 }
 
 /// An event at the version that the caller has seen, for as long as the transaction lasts.

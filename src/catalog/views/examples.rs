@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta};
 use poem_openapi::types::Example;
 
 use super::{Availability, Event, Seated, Seating, Ticket, Venue, Zone};
+use crate::catalog::rating::Rating;
 use crate::money::Money;
 
 impl Example for Venue {
@@ -42,6 +43,7 @@ impl Example for Event {
             hold_secs: None,
             cancel_reason: None,
             venue: Venue::example(),
+            rating: Some(Rating::example()),
             zones: Some(vec![Zone::example()]),
             version: 2,
         }

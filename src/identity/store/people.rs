@@ -13,7 +13,7 @@ use super::super::words::end_of;
 use crate::db::Db;
 use crate::entity::account_event::{self, AccountAction};
 use crate::entity::user::{Column, Entity, Model, Role, UserStatus};
-use crate::entity::{mail, one_time_token, session, user_word};
+use crate::entity::{inquiry, mail, one_time_token, session, user_word};
 use crate::ids::UserId;
 use crate::page::Cursor;
 
@@ -65,7 +65,8 @@ pub async fn latest_events(
         .await
 }
 
-/// Deletes what somebody who is erased leaves: their devices, tokens, and mails to their address.
+/// Deletes what somebody who is erased leaves: their devices, tokens, mails to their address, and who
+/// is to be asked about their inquiries.
 pub async fn delete_traces(
     tx: &DatabaseTransaction,
     user: UserId,
@@ -81,6 +82,14 @@ pub async fn delete_traces(
         .await?;
     mail::Entity::delete_many()
         .filter(mail::Column::Recipient.eq(email))
+        .exec(tx)
+        .await?;
+    inquiry::Entity::update_many()
+        .col_expr(inquiry::Column::ContactName, Expr::value(""))
+        .col_expr(inquiry::Column::Email, Expr::value(""))
+        .col_expr(inquiry::Column::Phone, Expr::value(None::<String>))
+        .col_expr(inquiry::Column::FoldedText, Expr::value(""))
+        .filter(inquiry::Column::UserId.eq(user.0))
         .exec(tx)
         .await?;
     Ok(())

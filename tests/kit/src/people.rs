@@ -63,6 +63,18 @@ impl System {
         admin.await.clone()
     }
 
+    /// Somebody with a fresh account of this role: `customer`, `staff` or `admin`.
+    pub async fn person_of_role(&self, role: &str) -> Person {
+        let person = self.buyer().await;
+        let promote = format!(
+            "UPDATE users SET role = '{role}' WHERE email_lower = '{}'",
+            person.email
+        );
+        assert_eq!(self.execute(&promote).await, 1, "{promote}");
+        // A token tells the role that its account had when it was issued.
+        self.login(&person.email, BUYER_PASSWORD).await
+    }
+
     /// Somebody who has an account.
     pub async fn login(&self, email: &str, password: &str) -> Person {
         let account = json!({ "email": email, "password": password });
