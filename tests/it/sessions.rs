@@ -12,6 +12,11 @@ kit::stories! {
     a_session_that_was_not_used_in_time_is_over,
     what_has_ended_stays_so_after_a_restart,
     refresh_tokens_are_neither_in_the_database_nor_in_the_log,
+    what_is_over_for_long_is_swept,
+}
+
+kit::stories! { on [SqliteEmbedded];
+    of_many_sessions_the_one_used_longest_ago_makes_room,
 }
 
 async fn a_refresh_token_is_good_for_one_exchange_and_a_second_one_ends_the_session(app: &App) {
@@ -168,6 +173,50 @@ async fn refresh_tokens_are_neither_in_the_database_nor_in_the_log(app: &App) {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
     assert!(buyer.refresh_token().len() >= 43);
+}
+
+async fn what_is_over_for_long_is_swept(app: &App) {
+    let [gone, stays] = [app.buyer().await, app.buyer().await];
+    app.post("/api/auth/logout").by(&gone).await.expect(204);
+    let renewed = refresh(app, stays.refresh_token()).await.expect(200);
+    let old = "'2020-01-01T00:00:00.000+00:00'";
+    app.execute(&format!(
+        "UPDATE sessions SET ended_at = {old} WHERE ended_at IS NOT NULL; \
+         UPDATE refresh_tokens SET used_at = {old} WHERE used_at IS NOT NULL; \
+         UPDATE access_changes SET at = {old}; \
+         INSERT INTO one_time_tokens (hash, user_id, purpose, created_at, expires_at) \
+             SELECT 'x', user_id, 'password', created_at, {old} FROM sessions WHERE ended_at IS NULL"
+    ))
+    .await;
+    // Every instance sweeps when it starts, and again and again.
+    app.instance().restart().await;
+    for (table, left) in [
+        ("sessions", 1),
+        ("refresh_tokens", 1),
+        ("one_time_tokens", 0),
+        ("access_changes", 0),
+    ] {
+        let query = format!("SELECT count(*) FROM {table}");
+        eventually_eq(secs(20), left, async || app.count(&query).await).await;
+    }
+    let renewed = signed_in(&renewed.body);
+    refresh(app, renewed.refresh_token()).await.expect(200);
+}
+
+async fn of_many_sessions_the_one_used_longest_ago_makes_room(app: &App) {
+    let first = app.buyer().await;
+    let second = app.login(&first.email, BUYER_PASSWORD).await;
+    let answer = refresh(app, first.refresh_token()).await.expect(200);
+    let first = signed_in(&answer.body);
+    for _ in 0..99 {
+        app.login(&first.email, BUYER_PASSWORD).await;
+    }
+    me(app, &second)
+        .await
+        .expect_problem(401, "unauthenticated");
+    me(app, &first).await.expect(200);
+    let live = app.count("SELECT count(*) FROM sessions WHERE ended_at IS NULL");
+    assert_eq!(live.await, 100);
 }
 
 fn refresh(app: &App, token: &str) -> Call {

@@ -1,7 +1,7 @@
 //! Every query about sessions and their refresh tokens.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
     DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -176,7 +176,7 @@ pub async fn live(
 }
 
 /// Deletes sessions that ended or expired before `limit` with their tokens, and tokens that were
-/// exchanged before `used_before`; some of them. Returns how many.
+/// exchanged before `used_before`; some of them, and none that somebody is at. Returns how many.
 pub async fn delete_old(
     tx: &DatabaseTransaction,
     limit: DateTime<Utc>,
@@ -189,6 +189,7 @@ pub async fn delete_old(
             .from(Entity)
             .and_where(old)
             .limit(SWEPT_AT_ONCE)
+            .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
             .to_owned();
         let done = Entity::delete_many()
             .filter(Column::Id.in_subquery(some))
@@ -201,6 +202,7 @@ pub async fn delete_old(
         .from(refresh_token::Entity)
         .and_where(refresh_token::Column::UsedAt.lt(used_before))
         .limit(SWEPT_AT_ONCE)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .to_owned();
     let done = refresh_token::Entity::delete_many()
         .filter(refresh_token::Column::Hash.in_subquery(some))
