@@ -3,7 +3,7 @@
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use super::store::people::{self, Wanted, Word};
+use super::store::people::{self, Wanted};
 use super::words::words_wanted;
 use crate::entity::account_event;
 use crate::entity::user::{self, Role, UserStatus};
@@ -23,7 +23,7 @@ pub struct Search {
 
 /// Of a word that no more people than this have, the people are looked up; for a more common one it
 /// is asked person by person, the newest first, since a page of those who have it is found soon.
-const FEW: usize = 10_000;
+const FEW: u64 = 10_000;
 
 /// People, the newest first; one more than `limit`.
 pub async fn find_people(
@@ -43,7 +43,11 @@ pub async fn find_people(
             return Ok(Vec::new());
         }
         for word in words {
-            wanted.add(people::look_up(&app.db, word, FEW).await?);
+            if people::have_more_than(&app.db, &word, FEW).await? {
+                wanted.common_words.push(word);
+            } else {
+                wanted.rare_words.push(word);
+            }
         }
     }
     people::newest(&app.db, wanted, after, limit).await
@@ -62,18 +66,3 @@ pub async fn find_person(
 }
 
 const MOST_EVENTS: u64 = 50;
-
-impl Wanted {
-    fn add(&mut self, word: Word) {
-        match word {
-            Word::Common(word) => self.common_words.push(word),
-            Word::Rare(people) => {
-                let both = match self.among.take() {
-                    Some(others) => others.intersection(&people).copied().collect(),
-                    None => people,
-                };
-                self.among = Some(both);
-            }
-        }
-    }
-}

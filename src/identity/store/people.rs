@@ -6,7 +6,6 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr,
     EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::collections::HashSet;
 use uuid::Uuid;
 
 use super::super::words::end_of;
@@ -95,29 +94,18 @@ pub async fn delete_traces(
     Ok(())
 }
 
-/// Who has a word that begins like this.
-pub enum Word {
-    /// Only these.
-    Rare(HashSet<Uuid>),
-    /// Too many to list.
-    Common(String),
-}
-
-/// Looks a word up; it is common when more than `few` have it.
-pub async fn look_up(db: &Db, beginning: String, few: usize) -> Result<Word, DbErr> {
-    let people: Vec<Uuid> = user_word::Entity::find()
+/// Whether a word that begins like this is had by more than `few`.
+pub async fn have_more_than(db: &Db, beginning: &str, few: u64) -> Result<bool, DbErr> {
+    let past_the_few = user_word::Entity::find()
         .select_only()
         .column(user_word::Column::UserId)
-        .filter(user_word::Column::Word.gte(beginning.as_str()))
-        .filter(user_word::Column::Word.lt(end_of(&beginning)))
-        .limit(few as u64 + 1)
-        .into_tuple()
-        .all(db.reader())
+        .filter(begins_with(beginning))
+        .offset(few)
+        .limit(1)
+        .into_tuple::<Uuid>()
+        .one(db.reader())
         .await?;
-    if people.len() > few {
-        return Ok(Word::Common(beginning));
-    }
-    Ok(Word::Rare(people.into_iter().collect()))
+    Ok(past_the_few.is_some())
 }
 
 /// Which people are wanted.
@@ -126,9 +114,9 @@ pub struct Wanted {
     pub role: Option<Role>,
     /// Everybody but who was erased, where absent.
     pub status: Option<UserStatus>,
-    /// Only some of these.
-    pub among: Option<HashSet<Uuid>>,
-    /// Beginnings of words, each of which they must have.
+    /// Beginnings of words, each of which they must have, and few do.
+    pub rare_words: Vec<String>,
+    /// Likewise, and many do.
     pub common_words: Vec<String>,
 }
 
@@ -147,8 +135,13 @@ pub async fn newest(
         Some(status) => Column::Status.eq(status),
         None => Column::Status.ne(UserStatus::Erased),
     });
-    if let Some(among) = wanted.among {
-        query = query.filter(Column::Id.is_in(among));
+    for word in wanted.rare_words {
+        let people = Query::select()
+            .column(user_word::Column::UserId)
+            .from(user_word::Entity)
+            .cond_where(begins_with(&word))
+            .to_owned();
+        query = query.filter(Column::Id.in_subquery(people));
     }
     for word in wanted.common_words {
         query = query.filter(has_word(&word));
@@ -178,8 +171,13 @@ fn has_word(beginning: &str) -> Expr {
             .expr(Expr::value(1))
             .from(user_word::Entity)
             .and_where(same_person)
-            .and_where(user_word::Column::Word.gte(beginning))
-            .and_where(user_word::Column::Word.lt(end_of(beginning)))
+            .cond_where(begins_with(beginning))
             .to_owned(),
     )
+}
+
+fn begins_with(beginning: &str) -> Condition {
+    Condition::all()
+        .add(user_word::Column::Word.gte(beginning))
+        .add(user_word::Column::Word.lt(end_of(beginning)))
 }
