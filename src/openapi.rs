@@ -8,6 +8,7 @@ use crate::catalog::events::api::EventsApi;
 use crate::catalog::venues::api::VenuesApi;
 use crate::health::HealthApi;
 use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
+use crate::mail::api::MailApi;
 use crate::problem::Slug;
 use crate::problem::document::example;
 use crate::reservations::BoxOffice;
@@ -23,6 +24,7 @@ pub type Calls = (
     PeopleApi,
     CatalogApi,
     ReservationsApi,
+    MailApi,
     HealthApi,
 );
 
@@ -38,6 +40,7 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         ReservationsApi {
             office: office.clone(),
         },
+        MailApi { app: app.clone() },
         HealthApi { app: app.clone() },
     );
     OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))

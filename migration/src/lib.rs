@@ -18,6 +18,7 @@ mod m20261121_000009_ledger_of_organisers;
 mod m20261121_000010_mails;
 mod m20261121_000011_events;
 mod m20261121_000015_sessions_and_accounts;
+mod m20261121_000017_ended_mails;
 
 /// Every change, in order.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_mails::Migration),
             Box::new(m20261121_000011_events::Migration),
             Box::new(m20261121_000015_sessions_and_accounts::Migration),
+            Box::new(m20261121_000017_ended_mails::Migration),
         ]
     }
 }

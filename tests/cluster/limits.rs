@@ -1,0 +1,107 @@
+//! Limits that all instances share, and what is left of them without Redis.
+
+use kit::{BUYER_PASSWORD, Builder, Cluster, Instances, Person, Zone};
+use kit::{eventually_eq, race, secs, tally};
+use serde_json::json;
+
+// No quota comes back while a story is told.
+stories! {
+    instances_count_logins_together: |cluster| super::limited(cluster),
+    without_redis_each_instance_counts_by_itself: |cluster| super::limited(cluster),
+    instances_learn_what_the_others_have_counted:
+        |cluster| super::limited(cluster).env("HOLDFAST_LIMIT_RESERVE", "200/24h"),
+    a_client_cannot_pretend_to_be_somebody_else_through_nginx: |cluster| super::limited(cluster),
+}
+
+fn limited(cluster: Builder<Instances>) -> Builder<Instances> {
+    cluster
+        .env("HOLDFAST_LIMITS", "on")
+        .env("HOLDFAST_LIMIT_LOGIN", "10/24h")
+}
+
+async fn instances_count_logins_together(cluster: &Cluster) {
+    let buyer = cluster.buyer().await;
+    let guesses = race(60, |_| guess(cluster, &buyer));
+    let expected = [
+        ("rate-limited".to_owned(), 50),
+        ("unauthenticated".to_owned(), 10),
+    ];
+    assert_eq!(tally(&guesses.await), expected.into());
+    let other = cluster.buyer().await;
+    cluster.login(&other.email, BUYER_PASSWORD).await;
+    let refused = [("limit", "login")];
+    let refused = cluster.metric("holdfast_rate_limited_total", &refused);
+    assert_eq!(refused.await.to_string(), "50");
+}
+
+async fn without_redis_each_instance_counts_by_itself(cluster: &Cluster) {
+    let buyer = cluster.buyer().await;
+    let all = || cluster.lock_nodes.iter().chain([cluster.messages()]);
+    for node in all() {
+        node.stop().await;
+    }
+    let outcomes = tally(&race(90, |_| guess(cluster, &buyer)).await);
+    // As many for each instance that was asked.
+    let tried = outcomes["unauthenticated"];
+    assert!((10..=30).contains(&tried), "{outcomes:?}");
+    assert_eq!(outcomes["rate-limited"], 90 - tried, "{outcomes:?}");
+    let other = cluster.buyer().await;
+    cluster.login(&other.email, BUYER_PASSWORD).await;
+    let fallbacks = "holdfast_rate_limit_fallbacks_total";
+    assert!(cluster.metric(fallbacks, &[]).await >= 90.0);
+
+    for node in all() {
+        node.start_again().await;
+    }
+    // Nobody has guessed by the count of Redis, which is fresh.
+    eventually_eq(secs(20), 401, async || guess(cluster, &buyer).await.status).await;
+}
+
+async fn instances_learn_what_the_others_have_counted(cluster: &Cluster) {
+    let event = cluster.on_sale(&[Zone::seated("Stalls", 1, 1, 4500)]).await;
+    let buyer = cluster.buyer().await;
+    let attempt = async |instance: usize| {
+        let base_url = cluster.instances[instance].base_url();
+        let path = format!("{base_url}/api/tickets/{}/reserve", event.tickets()[0]);
+        cluster.post(&path).by(&buyer).await
+    };
+    let mut passed = 0;
+    while attempt(0).await.status != 429 {
+        passed += 1;
+    }
+    assert_eq!(passed, 200);
+    // The others let somebody pass until they have heard, which is long before they have counted as many.
+    for instance in [1, 2] {
+        let mut passed = 0;
+        while attempt(instance).await.status != 429 {
+            passed += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert!(
+            passed < 200,
+            "instance {instance} has not heard of the others"
+        );
+    }
+    // Whoever else asks is not concerned.
+    let other = cluster.buyer().await;
+    let taken = cluster.reserve(&other, event.tickets()[0]).await;
+    taken.expect_problem(409, "ticket-taken");
+}
+
+async fn a_client_cannot_pretend_to_be_somebody_else_through_nginx(cluster: &Cluster) {
+    let buyer = cluster.buyer().await;
+    let guesses = race(30, |number| {
+        let claim = format!("192.0.2.{number}");
+        guess(cluster, &buyer).header("x-forwarded-for", claim)
+    });
+    let expected = [
+        ("rate-limited".to_owned(), 20),
+        ("unauthenticated".to_owned(), 10),
+    ];
+    assert_eq!(tally(&guesses.await), expected.into());
+}
+
+fn guess(cluster: &Cluster, person: &Person) -> kit::Call {
+    let account = json!({ "email": person.email, "password": "not the right one" });
+    cluster.post("/api/auth/login").json(&account)
+}
