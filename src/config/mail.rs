@@ -19,7 +19,9 @@ pub struct MailSettings {
 fn smtp_url(text: &str) -> Result<String, &'static str> {
     match AsyncSmtpTransport::<Tokio1Executor>::from_url(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("expected smtp://user:password@host:port or smtps://user:password@host:port"),
+        Err(_) => Err(
+            "expected smtp://host:port or smtps://host:port, with user:password@ before the host",
+        ),
     }
 }
 

@@ -2,8 +2,8 @@
 //! `limits` to say.
 //!
 //! ```text
-//!  attempt ──> Redis, one atomic step, the same count for all instances
-//!                 └─ no answer, or no Redis ──> a table in this process
+//!  attempt ──> a table in this process ──> Redis, one atomic step, the same count for all instances
+//!                 └─ too many already          └─ no answer, or no Redis: what the table said
 //!  attempt_at_once ──> a table in this process
 //!                         └─ exchange, a few times a second <──> Redis: what all have counted
 //! ```
@@ -36,7 +36,7 @@ pub struct Limiter {
     settings: LimitSettings,
     started: Instant,
     shared: Option<Shared>,
-    /// What could not be counted in Redis.
+    /// What was counted here, in Redis too where it answers.
     own: Table,
     /// What is counted here first, and told to the others.
     at_once: Table,
@@ -77,11 +77,16 @@ impl Limiter {
             return Ok(());
         };
         let (key, pace) = (key(limit, subject), Pace::from(quota));
-        let counted = match self.shared(|shared| shared.attempt(key, pace)).await {
-            Some(counted) => counted,
-            None => self.own.attempt(key, pace, self.now()),
-        };
-        counted.map_err(|wait_us| refusal(limit, quota, wait_us))
+        let refuse = |wait_us| refusal(limit, quota, wait_us);
+        // So a Redis that comes and goes gives nobody a second quota, and is not asked in vain.
+        self.own.attempt(key, pace, self.now()).map_err(refuse)?;
+        match self.shared(|shared| shared.attempt(key, pace)).await {
+            Some(Err(wait_us)) => {
+                self.own.give_back(key, pace);
+                Err(refuse(wait_us))
+            }
+            Some(Ok(())) | None => Ok(()),
+        }
     }
 
     /// Takes back an attempt that is not to count.
@@ -90,10 +95,8 @@ impl Limiter {
             return;
         };
         let (key, pace) = (key(limit, subject), Pace::from(quota));
-        let shared = self.shared(|shared| shared.give_back(key, pace)).await;
-        if shared.is_none() {
-            self.own.give_back(key, pace);
-        }
+        self.own.give_back(key, pace);
+        self.shared(|shared| shared.give_back(key, pace)).await;
     }
 
     /// Counts an attempt without waiting for anything; see the module for what that costs.
@@ -115,6 +118,7 @@ impl Limiter {
         let Some(shared) = &self.shared else {
             return;
         };
+        shared.connect().await;
         let mut by_node: BTreeMap<usize, Vec<_>> = BTreeMap::new();
         for (key, count) in self.at_once.take_untold() {
             if let Some(quota) = self.settings.quota(key.limit) {

@@ -1,9 +1,10 @@
 //! The numbers of [`super::gcra`] in Redis, by Redis' own time, so that all instances have the same.
 //!
 //! A key is on one node, chosen by its hash among all that are configured. A node that does not
-//! answer within [`ANSWER_WITHIN`] is left alone for [`LEFT_ALONE`]; its keys are counted by each
+//! answer within [`ANSWER_WITHIN`] is left alone for [`LEFT_ALONE`]; what is on it is counted by each
 //! instance for itself meanwhile.
 
+use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
@@ -19,7 +20,7 @@ use super::gcra::Pace;
 use super::table::Key;
 
 /// How long a node may take, connecting included: a login waits for it.
-const ANSWER_WITHIN: Duration = Duration::from_millis(300);
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 /// How long a node that did not answer is not asked.
 const LEFT_ALONE: Duration = Duration::from_secs(1);
 /// Most keys in one command, so that a lock on the same node does not wait for long.
@@ -104,6 +105,11 @@ impl Shared {
         self.node(account).invoke(&call).await
     }
 
+    /// Connects to the nodes that are not connected to, so that no login has to wait for it.
+    pub async fn connect(&self) {
+        join_all(self.nodes.iter().map(Node::connect)).await;
+    }
+
     /// The number of the node that a key is on.
     pub fn node_of(&self, key: Key) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "both halves of it count")]
@@ -130,6 +136,15 @@ impl Node {
         })
     }
 
+    async fn connect(&self) {
+        let error = match timeout(ANSWER_WITHIN, self.connection()).await {
+            Ok(Ok(_)) | Ok(Err(None)) => return,
+            Ok(Err(Some(error))) => error,
+            Err(_) => TOO_LATE.to_owned(),
+        };
+        self.leave_alone(&error).await;
+    }
+
     async fn invoke<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, Gone> {
         let answer = async {
             let mut connection = self.connection().await?;
@@ -139,7 +154,7 @@ impl Node {
         let outcome = match timeout(ANSWER_WITHIN, answer).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(outcome)) => outcome,
-            Err(_) => Some("no answer in time".to_owned()),
+            Err(_) => Some(TOO_LATE.to_owned()),
         };
         if let Some(error) = outcome {
             self.leave_alone(&error).await;
@@ -187,6 +202,8 @@ impl Node {
         }
     }
 }
+
+const TOO_LATE: &str = "no answer in time";
 
 fn name(key: Key) -> String {
     format!("holdfast:limit:{}:{:032x}", key.limit.as_str(), key.subject)

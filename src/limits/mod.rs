@@ -27,6 +27,7 @@ pub const EXCHANGE_EVERY: Duration = Duration::from_millis(200);
 pub struct LoginAttempt {
     account: Subject,
     address: Subject,
+    counts_for_account: bool,
 }
 
 /// Counts a login, before the password is looked at.
@@ -35,32 +36,36 @@ pub async fn attempt_login(
     email: &str,
     client: Client,
 ) -> Result<LoginAttempt, TooMany> {
-    let attempt = LoginAttempt {
-        account: email.into(),
-        address: client.0.into(),
-    };
-    let LoginAttempt { account, address } = attempt;
+    let (account, address) = (Subject::from(email), Subject::from(client.0));
     let limiter = &app.limiter;
     limiter.attempt(Limit::LoginAddress, address).await?;
     limiter.attempt(Limit::Login, account.and(address)).await?;
-    if let Err(refusal) = limiter.attempt(Limit::LoginAccount, account).await
+    let counted = limiter.attempt(Limit::LoginAccount, account).await;
+    if let Err(refusal) = counted
         && !limiter.is_familiar(account, address).await
     {
         return Err(refusal.into());
     }
-    Ok(attempt)
+    Ok(LoginAttempt {
+        account,
+        address,
+        counts_for_account: counted.is_ok(),
+    })
 }
 
 impl LoginAttempt {
     /// The password was right: the attempt does not count against the account, and its owner is known
     /// at this address from now on.
     pub async fn succeeded(self, app: &App) {
-        let Self { account, address } = self;
-        app.limiter
-            .give_back(Limit::Login, account.and(address))
-            .await;
-        app.limiter.give_back(Limit::LoginAccount, account).await;
-        app.limiter.remember(account, address).await;
+        let Self {
+            account, address, ..
+        } = self;
+        let limiter = &app.limiter;
+        limiter.give_back(Limit::Login, account.and(address)).await;
+        if self.counts_for_account {
+            limiter.give_back(Limit::LoginAccount, account).await;
+        }
+        limiter.remember(account, address).await;
     }
 }
 
@@ -182,7 +187,12 @@ mod tests {
             let _ = attempt_login(&app, ADA, client(stranger)).await.unwrap();
         }
         assert!(attempt_login(&app, ADA, client(105)).await.is_err());
-        assert!(attempt_login(&app, ADA, client(1)).await.is_ok());
+        for _ in 0..10 {
+            let attempt = attempt_login(&app, ADA, client(1)).await.unwrap();
+            attempt.succeeded(&app).await;
+        }
+        // That the owner gets in makes no room for strangers.
+        assert!(attempt_login(&app, ADA, client(105)).await.is_err());
     }
 
     #[tokio::test]

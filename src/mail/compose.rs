@@ -2,7 +2,7 @@
 
 use lettre::Address;
 use lettre::address::AddressError;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 
 use crate::entity::mail;
@@ -21,20 +21,33 @@ pub enum ComposeError {
 /// Composes a mail. Everything in it, down to its `Message-ID`, is the same however often it is sent.
 pub fn compose(from: &Mailbox, mail: &mail::Model) -> Result<Message, ComposeError> {
     let to: Address = mail.recipient.parse()?;
-    let mut message = Message::builder()
+    Ok(Message::builder()
         .from(from.clone())
         .to(to.into())
         .subject(&mail.subject)
         .date(mail.created_at.into())
         .message_id(Some(message_id(from, mail)))
         .header(ContentType::TEXT_PLAIN)
-        .body(mail.body.clone())?;
-    // So that nobody's holiday answers it (RFC 3834).
-    message.headers_mut().insert_raw(HeaderValue::new(
-        HeaderName::new_from_ascii_str("Auto-Submitted"),
-        "auto-generated".to_owned(),
-    ));
-    Ok(message)
+        .header(AutoSubmitted)
+        .body(mail.body.clone())?)
+}
+
+/// So that nobody's holiday answers it (RFC 3834).
+#[derive(Debug, Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
 }
 
 /// Of the mail's number and time, because numbers begin anew with a new database.

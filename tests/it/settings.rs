@@ -153,11 +153,7 @@ const WRONG: &[(&str, [&str; 3])] = &[
     ),
     (
         "--smtp-url http://mail",
-        [
-            "--smtp-url",
-            "http://mail",
-            "smtp://user:password@host:port",
-        ],
+        ["--smtp-url", "http://mail", "smtp://host:port"],
     ),
     (
         "--smtp-url smtp://mail",
