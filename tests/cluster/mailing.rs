@@ -6,7 +6,7 @@ use kit::{Cluster, eventually_eq, secs};
 
 stories! {
     each_of_many_mails_is_sent_once: |cluster| cluster.mail_server(),
-    what_an_instance_had_claimed_when_it_died_is_sent_by_another: |cluster| cluster.mail_server(),
+    what_instances_that_died_could_not_send_is_sent_by_the_one_that_is_left: |cluster| cluster.mail_server(),
 }
 
 const MAILS: usize = 120;
@@ -29,8 +29,9 @@ async fn each_of_many_mails_is_sent_once(cluster: &Cluster) {
     assert!(busy > 1, "one did all the work: {by_instance:?}");
 }
 
-async fn what_an_instance_had_claimed_when_it_died_is_sent_by_another(cluster: &Cluster) {
-    // Nothing is sent as long as the server takes for one mail, so the dead one has sent none.
+async fn what_instances_that_died_could_not_send_is_sent_by_the_one_that_is_left(
+    cluster: &Cluster,
+) {
     cluster.mail_server().stop().await;
     post(cluster, 3).await;
     let tried = "SELECT count(*) FROM mails WHERE attempts > 0";
@@ -38,7 +39,7 @@ async fn what_an_instance_had_claimed_when_it_died_is_sent_by_another(cluster: &
     cluster.instances[0].kill();
     cluster.instances[1].kill();
     cluster.mail_server().start_again().await;
-    // At the latest when a lease of a minute is over.
+    // What one of them was at when it died is due again when its lease of a minute is over.
     eventually_eq(secs(100), 3, async || count(cluster, "sent").await).await;
     let mails = cluster.mail_server().mails();
     let ids: BTreeSet<_> = mails.iter().map(|mail| mail.header("Message-ID")).collect();

@@ -140,9 +140,10 @@ async fn a_mail_that_nobody_takes_is_given_up_and_the_others_are_sent(app: &App)
 }
 
 async fn a_mail_whose_instance_is_gone_is_taken_over_when_its_lease_ends(app: &App) {
-    let due = match app.database_url().starts_with("sqlite") {
-        true => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+3 seconds')",
-        false => "now() + interval '3 seconds'",
+    let due = if is_sqlite(app) {
+        "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+3 seconds')"
+    } else {
+        "now() + interval '3 seconds'"
     };
     insert(app, ["ada@example.com", "s", "t"], "waiting", due).await;
     app.execute("UPDATE mails SET attempts = 1").await;
@@ -162,9 +163,12 @@ async fn a_mail_whose_instance_is_gone_is_taken_over_when_its_lease_ends(app: &A
 }
 
 async fn mails_that_ended_long_ago_are_forgotten(app: &App) {
-    let ago = |days: u32| match app.database_url().starts_with("sqlite") {
-        true => format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{days} days')"),
-        false => format!("now() - interval '{days} days'"),
+    let ago = |days: u32| {
+        if is_sqlite(app) {
+            format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{days} days')")
+        } else {
+            format!("now() - interval '{days} days'")
+        }
     };
     for (to, days) in [("old@example.com", 8), ("young@example.com", 6)] {
         insert(app, [to, "s", "t"], "sent", &ago(days)).await;
@@ -222,9 +226,10 @@ async fn a_test_mail_is_for_admins_and_sent_once(app: &App) {
 
 /// Puts a mail into the outbox past the application.
 async fn post(app: &App, to: &str, subject: &str, text: &str) {
-    let now = match app.database_url().starts_with("sqlite") {
-        true => "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
-        false => "statement_timestamp()",
+    let now = if is_sqlite(app) {
+        "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+    } else {
+        "statement_timestamp()"
     };
     insert(app, [to, subject, text], "waiting", now).await;
 }
@@ -236,6 +241,10 @@ async fn insert(app: &App, [to, subject, text]: [&str; 3], status: &str, at: &st
          VALUES ('{to}', '{subject}', '{text}', '{status}', {at}, {at}, 0, {ended_at})"
     ))
     .await;
+}
+
+fn is_sqlite(app: &App) -> bool {
+    app.database_url().starts_with("sqlite")
 }
 
 async fn count(app: &App, status: &str) -> i64 {
