@@ -23,6 +23,10 @@ COPY src src
 RUN cargo build --release --locked --package holdfast
 
 FROM debian:bookworm-slim
+# The authorities that a mail server's certificate is checked against.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --system --gid 10001 holdfast \
     && useradd --system --uid 10001 --gid holdfast --no-create-home --home-dir /data --shell /usr/sbin/nologin holdfast \
     && install --directory --owner=holdfast --group=holdfast --mode=0750 /data

@@ -4,8 +4,12 @@
 //! that says which setting, what was given and what is allowed.
 
 mod check;
+mod limits;
+mod mail;
 
 pub use check::{ConfigError, MIN_PASSWORD_CHARS, MIN_SECRET_BYTES};
+pub use limits::{Limit, LimitSettings, Quota};
+pub use mail::MailSettings;
 
 use check::{address, database_url, instance_name, public_url, redis_url};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -169,6 +173,14 @@ pub struct Config {
         global = true
     )]
     pub demo: Option<Switch>,
+
+    /// How often somebody may try.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+
+    /// How mails leave.
+    #[command(flatten)]
+    pub mail: MailSettings,
 
     /// Threads that serve requests; default: one per core. One is fastest where several instances share a small machine.
     #[arg(long, env = "HOLDFAST_WORKER_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024), value_name = "THREADS", global = true)]

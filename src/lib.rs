@@ -18,6 +18,8 @@ pub mod secret;
 pub mod telemetry;
 
 pub mod access;
+pub mod limiter;
+
 pub mod mirror;
 
 pub mod problem;
@@ -30,8 +32,10 @@ pub mod texts;
 pub mod auth;
 pub mod body;
 pub mod idempotency;
-pub mod mail;
+pub mod limits;
 pub mod tags;
+
+pub mod mail;
 
 pub mod catalog;
 pub mod identity;

@@ -9,6 +9,7 @@ use crate::catalog::venues::api::VenuesApi;
 use crate::health::HealthApi;
 use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
 use crate::inquiries::api::InquiriesApi;
+use crate::mail::api::MailApi;
 use crate::problem::Slug;
 use crate::problem::document::example;
 use crate::reservations::BoxOffice;
@@ -27,6 +28,7 @@ pub type Calls = (
     ReservationsApi,
     ReviewsApi,
     InquiriesApi,
+    MailApi,
     HealthApi,
 );
 
@@ -44,6 +46,7 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         },
         ReviewsApi { app: app.clone() },
         InquiriesApi { app: app.clone() },
+        MailApi { app: app.clone() },
         HealthApi { app: app.clone() },
     );
     OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))

@@ -77,7 +77,7 @@ slugs! {
     PreconditionRequired = "precondition-required", 428, "Say which version you have seen.",
         "An edit needs `If-Match` with the `ETag` of what was read.";
     RateLimited = "rate-limited", 429, "Too many attempts.",
-        "The account or the address has tried too often; try again after `Retry-After` seconds.";
+        "The account or the address has tried too often; try again after `Retry-After` seconds, or `retry_after_ms`.";
     EmailTaken = "email-taken", 409, "This e-mail address has an account.",
         "An account with this e-mail address exists.";
     VenueInUse = "venue-in-use", 409, "Something takes place there.",
@@ -128,6 +128,7 @@ pub struct Problem {
     slug: Slug,
     detail: String,
     members: Map<String, Value>,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Problem {
@@ -137,6 +138,7 @@ impl Problem {
             slug,
             detail: detail.into(),
             members: Map::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -144,6 +146,13 @@ impl Problem {
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -225,6 +234,9 @@ impl IntoResponse for Problem {
             Slug::Unavailable => response = response.header("Retry-After", "1"),
             Slug::Unauthenticated => response = response.header("WWW-Authenticate", "Bearer"),
             _ => {}
+        }
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
         }
         let mut response = response.finish();
         response.extensions_mut().insert(self);

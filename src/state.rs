@@ -16,6 +16,7 @@ use crate::coordination::{Coordinator, Embedded};
 use crate::db::Db;
 use crate::entity::user::Role;
 use crate::ids::{SessionId, UserId};
+use crate::limiter::Limiter;
 use crate::mirror::Mirror;
 
 /// The running application; cheap to clone.
@@ -55,6 +56,8 @@ pub struct Parts {
     pub access: Access,
     /// Locks and messages, which save work.
     pub coordinator: Coordinator,
+    /// Counts attempts.
+    pub limiter: Limiter,
     /// Signs access tokens.
     pub token_secret: Vec<u8>,
     /// Access tokens whose signatures were checked before.
@@ -82,6 +85,7 @@ impl App {
             instance: config.instance_name(),
             mirror: Mirror::new(db.clone(), config.mirror_tickets()),
             access: Access::new(db.clone()),
+            limiter: Limiter::new(&config),
             config,
             clock,
             db,

@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Limit, LogFormat};
 
 /// HTTP requests answered, by route, method and status.
 pub const HTTP_REQUESTS: &str = "holdfast_http_requests_total";
@@ -57,6 +57,16 @@ pub const HASHES_WAITING: &str = "holdfast_password_hashes_waiting";
 pub const HASH_DURATION: &str = "holdfast_password_hash_duration_seconds";
 /// Attempts to take or return money, by outcome.
 pub const PAYMENTS: &str = "holdfast_payments_total";
+/// Attempts refused because there were too many, by limit.
+pub const LIMITED: &str = "holdfast_rate_limited_total";
+/// Attempts counted by this instance alone, because a Redis node did not answer.
+pub const LIMIT_FALLBACKS: &str = "holdfast_rate_limit_fallbacks_total";
+/// Mails that are to be sent, over the whole cluster.
+pub const MAILS_WAITING: &str = "holdfast_mails_waiting";
+/// How long the oldest of them has been waiting.
+pub const MAILS_OLDEST: &str = "holdfast_mails_oldest_waiting_seconds";
+/// Attempts of this instance to send a mail, by outcome.
+pub const MAILS: &str = "holdfast_mails_total";
 /// 1 while the instance shuts down.
 pub const DRAINING: &str = "holdfast_draining";
 /// 1, with what is running as labels.
@@ -139,11 +149,17 @@ pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Shows counters from the start, so that a rate sees their first step.
 fn start_counters() {
-    for name in [HTTP_SHED, LOCK_BYPASSED, HOLDS_EXPIRED] {
+    for name in [HTTP_SHED, LOCK_BYPASSED, HOLDS_EXPIRED, LIMIT_FALLBACKS] {
         metrics::counter!(name).absolute(0);
     }
     for outcome in ["succeeded", "declined", "timed_out", "refunded"] {
         metrics::counter!(PAYMENTS, "outcome" => outcome).absolute(0);
+    }
+    for limit in Limit::ALL {
+        metrics::counter!(LIMITED, "limit" => limit.as_str()).absolute(0);
+    }
+    for outcome in ["sent", "put_off", "given_up"] {
+        metrics::counter!(MAILS, "outcome" => outcome).absolute(0);
     }
     metrics::counter!(VERSION_CONFLICTS, "operation" => "hold").absolute(0);
     metrics::counter!(MIRROR_LOADS).absolute(0);
@@ -223,6 +239,24 @@ fn describe() {
         "Time of hashing one password."
     );
     describe_counter!(PAYMENTS, "Attempts to take or return money, by outcome.");
+    describe_counter!(
+        LIMITED,
+        "Attempts refused because there were too many, by limit."
+    );
+    describe_counter!(
+        LIMIT_FALLBACKS,
+        "Attempts counted by this instance alone, because a Redis node did not answer."
+    );
+    describe_gauge!(
+        MAILS_WAITING,
+        "Mails that are to be sent, over the whole cluster."
+    );
+    describe_gauge!(
+        MAILS_OLDEST,
+        Unit::Seconds,
+        "How long the oldest of them has been waiting."
+    );
+    describe_counter!(MAILS, "Attempts to send a mail, by outcome.");
     describe_gauge!(DRAINING, "1 while the instance shuts down.");
     describe_gauge!(BUILD_INFO, "What is running, as labels.");
 }

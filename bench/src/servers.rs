@@ -178,6 +178,7 @@ fn settings(tuning: Tuning) -> BTreeMap<String, String> {
         ("HOLDFAST_JWT_SECRET", JWT_SECRET.to_owned()),
         ("HOLDFAST_DEMO", "off".to_owned()),
         ("HOLDFAST_LOG", "warn".to_owned()),
+        ("HOLDFAST_LIMITS", "off".to_owned()),
         ("HOLDFAST_LOG_FORMAT", "text".to_owned()),
         ("HOLDFAST_WORKER_THREADS", tuning.threads.to_string()),
         ("HOLDFAST_DB_MAX_CONNECTIONS", tuning.pool.to_string()),

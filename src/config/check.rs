@@ -37,6 +37,13 @@ impl Config {
                 allowed: "at least --access-token-ttl-secs",
             });
         }
+        if self.mail.smtp_url.is_some() && self.mail.mail_from.is_none() {
+            return Err(ConfigError {
+                setting: "--mail-from",
+                given: String::new(),
+                allowed: "required with --smtp-url, as in Holdfast <tickets@example.com>",
+            });
+        }
         match &self.jwt_secret {
             Some(secret) if secret.len() < MIN_SECRET_BYTES => Err(ConfigError {
                 setting: "--jwt-secret",

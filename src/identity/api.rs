@@ -23,6 +23,7 @@ use super::views::Session;
 use crate::auth::SignedIn;
 use crate::body::Body;
 use crate::entity::user::Role;
+use crate::limits::{self, Client};
 use crate::problem::Refused;
 use crate::state::App;
 use crate::tags::Tags;
@@ -140,9 +141,11 @@ impl IdentityApi {
     #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
+        client: Client,
         request: &Request,
         body: Body<Registration>,
     ) -> Result<Registered, Refused<RegisterProblems>> {
+        limits::attempt_registration(&self.app, client).await?;
         let Body(registration) = body;
         let new = NewUser {
             name: registration.name,
@@ -162,11 +165,14 @@ impl IdentityApi {
     #[oai(path = "/login", method = "post", operation_id = "login")]
     async fn log_in(
         &self,
+        client: Client,
         request: &Request,
         body: Body<Credentials>,
     ) -> Result<Json<Session>, Refused<LoginProblems>> {
         let Credentials { email, password } = body.0;
+        let attempt = limits::attempt_login(&self.app, &email, client).await?;
         let opened = log_in(&self.app, &email, password, user_agent(request)).await?;
+        attempt.succeeded(&self.app).await;
         Ok(Json(Session::new(&self.app, opened)?))
     }
 
@@ -219,8 +225,10 @@ impl IdentityApi {
     )]
     async fn forgot_password(
         &self,
+        client: Client,
         body: Body<Address>,
     ) -> Result<Accepted, Refused<ForgotProblems>> {
+        limits::attempt_reset(&self.app, body.0.email.as_str(), client).await?;
         ask_for_password(&self.app, body.0.email)?;
         Ok(Accepted::Accepted)
     }
@@ -235,12 +243,14 @@ impl IdentityApi {
     )]
     async fn reset_password(
         &self,
+        client: Client,
         body: Body<PasswordReset>,
     ) -> Result<Done, Refused<ResetProblems>> {
         let PasswordReset {
             token,
             new_password,
         } = body.0;
+        limits::attempt_reset(&self.app, token.as_str(), client).await?;
         reset_password(&self.app, &token, new_password).await?;
         Ok(Done::Done)
     }
@@ -256,8 +266,10 @@ impl IdentityApi {
     )]
     async fn confirm_email(
         &self,
+        client: Client,
         body: Body<MailedToken>,
     ) -> Result<Done, Refused<ConfirmProblems>> {
+        limits::attempt_reset(&self.app, body.0.token.as_str(), client).await?;
         confirm_email(&self.app, &body.0.token).await?;
         Ok(Done::Done)
     }

@@ -21,17 +21,17 @@ macro_rules! problems {
 
 problems! {
     /// What registering can be refused for.
-    RegisterProblems = PUBLIC_WITH_BODY, [EmailTaken];
+    RegisterProblems = PUBLIC_WITH_BODY, [EmailTaken, RateLimited];
     /// What logging in can be refused for.
-    LoginProblems = PUBLIC_WITH_BODY, [Unauthenticated, AccountDisabled];
+    LoginProblems = PUBLIC_WITH_BODY, [Unauthenticated, AccountDisabled, RateLimited];
     /// What exchanging a refresh token can be refused for.
     RefreshProblems = PUBLIC_WITH_BODY, [Unauthenticated];
     /// What asking for a new password can be refused for.
-    ForgotProblems = PUBLIC_WITH_BODY, [];
+    ForgotProblems = PUBLIC_WITH_BODY, [RateLimited];
     /// What setting a new password with a token can be refused for.
-    ResetProblems = PUBLIC_WITH_BODY, [TokenNotValid];
+    ResetProblems = PUBLIC_WITH_BODY, [TokenNotValid, RateLimited];
     /// What confirming an address can be refused for.
-    ConfirmProblems = PUBLIC_WITH_BODY, [TokenNotValid, EmailTaken];
+    ConfirmProblems = PUBLIC_WITH_BODY, [TokenNotValid, EmailTaken, RateLimited];
     /// What reading and leaving one's own account can be refused for.
     MeProblems = SIGNED_IN, [];
     /// What ending one of one's sessions can be refused for.
@@ -39,7 +39,7 @@ problems! {
     /// What editing one's own account can be refused for.
     EditMeProblems = SIGNED_IN_WITH_BODY, [VersionMismatch, PreconditionRequired];
     /// What needs the current password can be refused for.
-    ChangeMeProblems = SIGNED_IN_WITH_BODY, [];
+    ChangeMeProblems = SIGNED_IN_WITH_BODY, [RateLimited];
     /// What listing people can be refused for.
     ListPeopleProblems = SIGNED_IN, [Forbidden];
     /// What reading an account can be refused for.

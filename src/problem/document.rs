@@ -23,7 +23,7 @@ pub struct ProblemDocument {
     /// With `ticket-taken`: which tickets, and what they are now.
     #[oai(skip_serializing_if_is_none)]
     pub conflicts: Option<Vec<Conflict>>,
-    /// With `ticket-contended` and `idempotency-key-in-flight`: when to try again, in milliseconds.
+    /// With `ticket-contended`, `idempotency-key-in-flight` and `rate-limited`: when to try again, in milliseconds.
     #[oai(skip_serializing_if_is_none)]
     pub retry_after_ms: Option<u32>,
     /// With `ticket-taken` and `no-adjacent-seats`: up to three blocks of as many tickets side by side
@@ -126,6 +126,7 @@ pub fn example(slug: Slug) -> Value {
         Slug::LimitExceeded => json!({"limit": 8, "already": 6}),
         Slug::TicketContended => json!({"retry_after_ms": 50}),
         Slug::IdempotencyKeyInFlight => json!({"retry_after_ms": 100}),
+        Slug::RateLimited => json!({"retry_after_ms": 5400}),
         Slug::ZoneSoldOut => json!({"zone_id": 2, "available": 1}),
         Slug::NotOnSale => json!({"sales_open_at": "2026-12-01T09:00:00Z"}),
         Slug::VersionMismatch => json!({"version": 8}),

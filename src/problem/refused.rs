@@ -115,16 +115,29 @@ fn response((status, slugs): (u16, Vec<Slug>)) -> MetaResponse {
 
 /// What a problem's response adds to its document.
 fn headers(status: u16) -> Vec<MetaHeader> {
-    let (name, description) = match status {
-        401 => ("WWW-Authenticate", "Always `Bearer`."),
-        503 => ("Retry-After", "Seconds after which to try again."),
-        _ => return Vec::new(),
+    const RETRY_AFTER: (&str, &str) = ("Retry-After", "Seconds after which to try again.");
+    let headers: &[(&str, &str)] = match status {
+        401 => &[("WWW-Authenticate", "Always `Bearer`.")],
+        429 => &[
+            RETRY_AFTER,
+            (
+                "RateLimit-Policy",
+                "The limit: its name, its quota `q`, and in how many seconds `w` that is whole again.",
+            ),
+            (
+                "RateLimit",
+                "How the limit stands: `r` attempts are left, and in `t` seconds there is one more.",
+            ),
+        ],
+        503 => &[RETRY_AFTER],
+        _ => &[],
     };
-    vec![MetaHeader {
-        name: name.to_owned(),
-        description: Some(description.to_owned()),
+    let header = |(name, description): &(&str, &str)| MetaHeader {
+        name: (*name).to_owned(),
+        description: Some((*description).to_owned()),
         required: true,
         deprecated: false,
         schema: String::schema_ref(),
-    }]
+    };
+    headers.iter().map(header).collect()
 }

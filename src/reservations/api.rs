@@ -22,6 +22,7 @@ use crate::body::Body;
 use crate::entity::reservation;
 use crate::idempotency::{Answer, Key, once};
 use crate::ids::{ReservationId, TicketId, UserId};
+use crate::limits::{self, Client};
 use crate::page::{self, Cursor};
 use crate::problem::{Problem, Refused};
 use crate::tags::Tags;
@@ -93,6 +94,7 @@ impl ReservationsApi {
     async fn reserve_ticket(
         &self,
         buyer: SignedIn,
+        client: Client,
         /// The ticket.
         ticket_id: Path<i64>,
         /// Makes it safe to ask twice: the same key gives the same answer.
@@ -100,6 +102,7 @@ impl ReservationsApi {
         key: Header<Option<String>>,
     ) -> Result<Held, Refused<ReserveTicketProblems>> {
         let buyer = buyer.0.id;
+        limits::attempt_reservation(&self.office, buyer, client)?;
         let key = Key::read(key.0, buyer, "reserve_ticket", &ticket_id.0)?;
         let wanted = Wanted::Tickets {
             event: None,
@@ -119,12 +122,14 @@ impl ReservationsApi {
     async fn create_reservation(
         &self,
         buyer: SignedIn,
+        client: Client,
         /// Makes it safe to ask twice: the same key and body gives the same answer.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
         body: Body<ReservationRequest>,
     ) -> Result<Held, Refused<ReserveProblems>> {
         let buyer = buyer.0.id;
+        limits::attempt_reservation(&self.office, buyer, client)?;
         let key = Key::read(key.0, buyer, "create_reservation", &body.0)?;
         let wanted = Wanted::try_from(body.0)?;
         Ok(self.hold(buyer, wanted, key).await?)

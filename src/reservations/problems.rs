@@ -110,6 +110,7 @@ const HOLD: &[Slug] = &[
     Slug::TicketTaken,
     Slug::TicketContended,
     Slug::LimitExceeded,
+    Slug::RateLimited,
 ];
 
 const CHANGE: &[Slug] = &[Slug::NotFound, Slug::InvalidTransition, Slug::HoldExpired];

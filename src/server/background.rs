@@ -10,6 +10,8 @@ use tokio_util::task::TaskTracker;
 use crate::health;
 use crate::idempotency;
 use crate::identity;
+use crate::limits;
+use crate::mail;
 use crate::mirror;
 use crate::reservations::{self, BoxOffice};
 use crate::state::App;
@@ -60,6 +62,21 @@ pub fn start(
             .await
             .ok_or_log("settling lost payments");
     });
+    every(
+        &tasks,
+        stop,
+        app,
+        limits::EXCHANGE_EVERY,
+        |app| async move {
+            limits::exchange(&app).await;
+        },
+    );
+    tasks.spawn(mail::deliver(app.clone(), stop.clone()));
+    every(&tasks, stop, app, FORGET_EVERY, |app| async move {
+        mail::forget_old_mails(&app)
+            .await
+            .ok_or_log("forgetting old mails");
+    });
     every(&tasks, stop, app, FORGET_EVERY, |app| async move {
         idempotency::forget_old_keys(&app)
             .await
@@ -81,6 +98,7 @@ pub fn start(
         reservations::sample_active_holds(&app)
             .await
             .ok_or_log("counting holds");
+        mail::sample_waiting(&app).await.ok_or_log("counting mails");
     });
     every(&tasks, stop, app, telemetry::UPKEEP_INTERVAL, move |_app| {
         metrics.run_upkeep();

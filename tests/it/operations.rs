@@ -87,6 +87,11 @@ async fn every_documented_metric_is_there_after_some_traffic(app: &App) {
         "holdfast_password_hash_duration_seconds_bucket{",
         "holdfast_payments_total{outcome=\"succeeded\"} 1",
         "holdfast_payments_total{outcome=\"declined\"} 0",
+        "holdfast_rate_limited_total{limit=\"login\"} 0",
+        "holdfast_rate_limit_fallbacks_total 0",
+        "holdfast_mails_waiting 0",
+        "holdfast_mails_oldest_waiting_seconds 0",
+        "holdfast_mails_total{outcome=\"sent\"} 0",
         "holdfast_draining 0",
     ];
     let mut nodes = Vec::new();

@@ -109,6 +109,60 @@ const WRONG: &[(&str, [&str; 3])] = &[
         ["--start-timeout-secs", "3601", "0..=3600"],
     ),
     ("--drain-secs 601", ["--drain-secs", "601", "0..=600"]),
+    (
+        "--trusted-proxies nginx",
+        ["--trusted-proxies", "nginx", "a network or an address"],
+    ),
+    (
+        "--trusted-proxies 10.0.0.0/8,10.0.0.0/33",
+        [
+            "--trusted-proxies",
+            "10.0.0.0/33",
+            "a network or an address",
+        ],
+    ),
+    ("--limits perhaps", ["--limits", "perhaps", "on, off"]),
+    (
+        "--limit-login 10",
+        ["--limit-login", "10", "a number and a time"],
+    ),
+    (
+        "--limit-login-address 10/2d",
+        ["--limit-login-address", "10/2d", "as in 10/1m"],
+    ),
+    (
+        "--limit-login-account 0/1m",
+        ["--limit-login-account", "0/1m", "as in 10/1m"],
+    ),
+    (
+        "--limit-register many",
+        ["--limit-register", "many", "or off"],
+    ),
+    ("--limit-reset 1/", ["--limit-reset", "1/", "as in 10/1m"]),
+    (
+        "--limit-reset-address /1h",
+        ["--limit-reset-address", "/1h", "as in 10/1m"],
+    ),
+    (
+        "--limit-reserve 2000000/1s",
+        ["--limit-reserve", "2000000/1s", "as in 10/1m"],
+    ),
+    (
+        "--limit-reserve-address on",
+        ["--limit-reserve-address", "on", "or off"],
+    ),
+    (
+        "--smtp-url http://mail",
+        ["--smtp-url", "http://mail", "smtp://host:port"],
+    ),
+    (
+        "--smtp-url smtp://mail",
+        ["--mail-from", "''", "required with --smtp-url"],
+    ),
+    (
+        "--mail-from nobody",
+        ["--mail-from", "nobody", "an e-mail address"],
+    ),
     ("--no-such-setting", ["--no-such-setting", "", "unexpected"]),
     ("sell", ["", "sell", "unrecognized subcommand"]),
 ];
@@ -193,6 +247,18 @@ fn the_help_explains_every_setting_with_its_environment_name() {
         ("--drain-secs", "HOLDFAST_DRAIN_SECS"),
         ("--max-in-flight", "HOLDFAST_MAX_IN_FLIGHT"),
         ("--start-timeout-secs", "HOLDFAST_START_TIMEOUT_SECS"),
+        ("--trusted-proxies", "HOLDFAST_TRUSTED_PROXIES"),
+        ("--limits", "HOLDFAST_LIMITS"),
+        ("--limit-login", "HOLDFAST_LIMIT_LOGIN"),
+        ("--limit-login-address", "HOLDFAST_LIMIT_LOGIN_ADDRESS"),
+        ("--limit-login-account", "HOLDFAST_LIMIT_LOGIN_ACCOUNT"),
+        ("--limit-register", "HOLDFAST_LIMIT_REGISTER"),
+        ("--limit-reset", "HOLDFAST_LIMIT_RESET"),
+        ("--limit-reset-address", "HOLDFAST_LIMIT_RESET_ADDRESS"),
+        ("--limit-reserve", "HOLDFAST_LIMIT_RESERVE"),
+        ("--limit-reserve-address", "HOLDFAST_LIMIT_RESERVE_ADDRESS"),
+        ("--smtp-url", "HOLDFAST_SMTP_URL"),
+        ("--mail-from", "HOLDFAST_MAIL_FROM"),
     ] {
         assert!(help.contains(&format!("{flag} <")), "{flag} is missing");
         let variable = variable.split_once('=').map_or(variable, |(name, _)| name);

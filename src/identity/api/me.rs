@@ -16,6 +16,7 @@ use crate::identity::sessions::end_session;
 use crate::identity::store::sessions;
 use crate::identity::views::{LiveSession, SessionList, User};
 use crate::ids::SessionId;
+use crate::limits::{self, Client};
 use crate::page::{self, Cursor};
 use crate::precondition::{Edited, Expected, entity_tag};
 use crate::problem::Refused;
@@ -97,8 +98,10 @@ impl MeApi {
     async fn change_password(
         &self,
         caller: SignedIn,
+        client: Client,
         body: Body<PasswordChange>,
     ) -> Result<Done, Refused<ChangeMeProblems>> {
+        limits::attempt_reset(&self.app, caller.0.id, client).await?;
         let PasswordChange {
             current_password,
             new_password,
@@ -115,8 +118,10 @@ impl MeApi {
     async fn change_email(
         &self,
         caller: SignedIn,
+        client: Client,
         body: Body<EmailChange>,
     ) -> Result<Accepted, Refused<ChangeMeProblems>> {
+        limits::attempt_reset(&self.app, caller.0.id, client).await?;
         let EmailChange {
             new_email,
             current_password,

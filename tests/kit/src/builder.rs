@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString};
 
 use anyhow::Result;
 
-use crate::{backend::Backend, instance::Settings, system::Stores};
+use crate::{backend::Backend, instance::Settings, mail_server::MailServer, system::Stores};
 
 const LOCK_NODES: usize = 3;
 
@@ -16,6 +16,7 @@ pub struct Builder<T> {
     pub(crate) target: T,
     lock_nodes: usize,
     own_postgres: bool,
+    mail_server: bool,
     env: BTreeMap<String, String>,
     args: Vec<OsString>,
 }
@@ -26,6 +27,7 @@ impl<T> Builder<T> {
             target,
             lock_nodes: LOCK_NODES,
             own_postgres: false,
+            mail_server: false,
             env: BTreeMap::new(),
             args: Vec::new(),
         }
@@ -51,6 +53,12 @@ impl<T> Builder<T> {
         self
     }
 
+    /// With a mail server; without one mails are written into files.
+    pub fn mail_server(mut self) -> Self {
+        self.mail_server = true;
+        self
+    }
+
     /// A setting, by the name of its environment variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
@@ -64,7 +72,11 @@ impl<T> Builder<T> {
     }
 
     pub(crate) async fn start_stores(&self, backend: Backend) -> Result<Stores> {
-        Stores::start(backend, self.lock_nodes, self.own_postgres).await
+        let mut stores = Stores::start(backend, self.lock_nodes, self.own_postgres).await?;
+        if self.mail_server {
+            stores.mail_server = Some(MailServer::start().await?);
+        }
+        Ok(stores)
     }
 
     pub(crate) fn settings(&self, stores: &Stores) -> Settings {

@@ -13,6 +13,9 @@ use crate::{
     system::System,
 };
 
+/// Where Nginx connects to the instances from.
+const NGINX: &str = "127.0.0.1";
+
 /// A running cluster. Requests go through Nginx. Everything ends when this is dropped.
 #[derive(Debug)]
 pub struct Cluster {
@@ -71,7 +74,9 @@ impl Builder<Instances> {
 
     async fn try_start(self) -> Result<Cluster> {
         let stores = self.start_stores(Backend::PostgresRedis).await?;
-        let settings = self.settings(&stores);
+        let mut settings = self.settings(&stores);
+        let proxies = settings.env.entry("HOLDFAST_TRUSTED_PROXIES".to_owned());
+        proxies.or_insert_with(|| NGINX.to_owned());
         let instances = start_together(self.target.0, &settings).await?;
         let addresses: Vec<&str> = instances.iter().map(Instance::address).collect();
         let nginx = Nginx::start(&addresses).await?;

@@ -9,12 +9,14 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::{
-    backend::Backend, database::Database, instance, janitor::Directory, people::Person,
-    postgres::Postgres, redis::RedisNode,
+    backend::Backend, database::Database, instance, janitor::Directory, mail_server::MailServer,
+    people::Person, postgres::Postgres, redis::RedisNode,
 };
 
 pub const ADMIN_EMAIL: &str = "admin@example.com";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
+
+const MAIL_FROM: &str = "Holdfast <tickets@holdfast.example>";
 
 const JWT_SECRET: &str = "a secret of the tests, and long enough for them";
 
@@ -30,9 +32,10 @@ pub struct System {
     /// Empty with embedded coordination.
     pub lock_nodes: Vec<RedisNode>,
     messages: Option<RedisNode>,
+    mail_server: Option<MailServer>,
     database: Database,
     env: BTreeMap<String, String>,
-    _directory: Directory,
+    directory: Directory,
 }
 
 /// The stores of a system, before anything uses them.
@@ -40,6 +43,7 @@ pub(crate) struct Stores {
     backend: Backend,
     lock_nodes: Vec<RedisNode>,
     messages: Option<RedisNode>,
+    pub(crate) mail_server: Option<MailServer>,
     database: Database,
     directory: Directory,
 }
@@ -68,6 +72,7 @@ impl Stores {
             backend,
             messages: nodes.pop(),
             lock_nodes: nodes,
+            mail_server: None,
             database,
             directory,
         })
@@ -80,6 +85,8 @@ impl Stores {
             ("HOLDFAST_ADMIN_EMAIL", ADMIN_EMAIL.to_owned()),
             ("HOLDFAST_ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
             ("HOLDFAST_DEMO", "off".to_owned()),
+            // A crowd of the tests comes from one address; stories about limits turn them on.
+            ("HOLDFAST_LIMITS", "off".to_owned()),
             ("HOLDFAST_LOG_FORMAT", "text".to_owned()),
             ("HOLDFAST_WORKER_THREADS", "1".to_owned()),
             ("NO_COLOR", "1".to_owned()),
@@ -93,6 +100,10 @@ impl Stores {
             let locks: Vec<String> = self.lock_nodes.iter().map(RedisNode::url).collect();
             env.insert("REDIS_URL", messages.url());
             env.insert("LOCK_REDIS_URLS", locks.join(","));
+        }
+        if let Some(mail_server) = &self.mail_server {
+            env.insert("HOLDFAST_SMTP_URL", mail_server.url());
+            env.insert("HOLDFAST_MAIL_FROM", MAIL_FROM.to_owned());
         }
         let data = self.directory.join("data").display().to_string();
         env.insert("HOLDFAST_DATA_DIR", data);
@@ -118,9 +129,10 @@ impl System {
             admin: OnceCell::new(),
             lock_nodes: stores.lock_nodes,
             messages: stores.messages,
+            mail_server: stores.mail_server,
             database: stores.database,
             env,
-            _directory: stores.directory,
+            directory: stores.directory,
         })
     }
 
@@ -140,6 +152,29 @@ impl System {
     pub fn messages(&self) -> &RedisNode {
         let messages = self.messages.as_ref();
         messages.expect("embedded coordination has no message node")
+    }
+
+    /// The mail server that was asked for with [`mail_server`](crate::Builder::mail_server).
+    ///
+    /// # Panics
+    /// When none was.
+    pub fn mail_server(&self) -> &MailServer {
+        let server = self.mail_server.as_ref();
+        server.expect("the story asks for a mail server")
+    }
+
+    /// The mails that were written into files for want of a mail server, the oldest first.
+    pub fn mail_files(&self) -> Vec<String> {
+        let directory = self.directory.join("data").join("mail");
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        let mut files: Vec<_> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
+            .collect();
+        files.sort();
+        let texts = files.iter().map(std::fs::read_to_string);
+        texts.collect::<Result<_, _>>().expect("a mail is a text")
     }
 
     /// Tells every instance what has changed, as one of them does, whether or not it is so.
