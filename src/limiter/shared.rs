@@ -138,7 +138,7 @@ impl Node {
 
     async fn connect(&self) {
         let error = match timeout(ANSWER_WITHIN, self.connection()).await {
-            Ok(Ok(_)) | Ok(Err(None)) => return,
+            Ok(Ok(_) | Err(None)) => return,
             Ok(Err(Some(error))) => error,
             Err(_) => TOO_LATE.to_owned(),
         };

@@ -11,6 +11,7 @@ pub struct Subject(pub(super) u128);
 
 impl Subject {
     /// Both together.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::hashed(&[&self.0.to_be_bytes(), &other.0.to_be_bytes()])
     }

@@ -24,6 +24,8 @@ kit::stories! {
         |app| super::behind_a_proxy(app).env("HOLDFAST_LIMIT_RESERVE", "5/1h"),
     an_address_may_try_to_reserve_so_often:
         |app| super::behind_a_proxy(app).env("HOLDFAST_LIMIT_RESERVE_ADDRESS", "5/1h"),
+    a_password_may_be_asked_for_so_often_whether_there_is_an_account_or_not:
+        |app| super::limited(app).env("HOLDFAST_LIMIT_RESET", "3/1h"),
     of_a_hundred_logins_at_once_as_many_are_tried_as_are_allowed:
         |app| super::limited(app).env("HOLDFAST_LIMIT_LOGIN", "10/1h"),
 }
@@ -190,6 +192,26 @@ async fn an_address_may_try_to_reserve_so_often(app: &App) {
     reserve(6, "192.0.2.2").await.expect(201);
 }
 
+async fn a_password_may_be_asked_for_so_often_whether_there_is_an_account_or_not(app: &App) {
+    let buyer = app.buyer().await;
+    for email in [&*buyer.email, "nobody@example.com"] {
+        let ask = || {
+            app.post("/api/auth/password/forgot")
+                .json(&json!({ "email": email }))
+        };
+        for _ in 0..3 {
+            ask().await.expect(202);
+        }
+        expect_limit(&ask().await, "reset", 3);
+    }
+    let change = json!({ "current_password": "not the right one", "new_password": BUYER_PASSWORD });
+    let change = || app.post("/api/me/password").by(&buyer).json(&change);
+    for _ in 0..3 {
+        change().await.expect_problem(400, "validation-failed");
+    }
+    expect_limit(&change().await, "reset", 3);
+}
+
 async fn of_a_hundred_logins_at_once_as_many_are_tried_as_are_allowed(app: &App) {
     let buyer = app.buyer().await;
     let guesses = race(100, |_| guess(app, "", &buyer.email));
@@ -261,6 +283,11 @@ async fn the_document_tells_of_every_limit(app: &App) {
     for path in [
         "/api/auth/register",
         "/api/auth/login",
+        "/api/auth/password/forgot",
+        "/api/auth/password/reset",
+        "/api/auth/email/confirm",
+        "/api/me/password",
+        "/api/me/email",
         "/api/reservations",
         "/api/tickets/{ticket_id}/reserve",
     ] {
