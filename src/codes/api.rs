@@ -182,6 +182,9 @@ impl CodesApi {
         let event = EventId(event_id.0);
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
         let after = Cursor::read(cursor.0)?;
+        if q.0.as_ref().is_some_and(|q| q.contains('\0')) {
+            return Err(Problem::invalid("q", "must not contain U+0000").into());
+        }
         let found = store::codes(&self.app.db, event, q.0.as_deref(), after, limit).await?;
         let (found, next) = page::cut(found, limit, |code| Cursor {
             at: code.created_at,

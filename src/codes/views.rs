@@ -13,6 +13,10 @@ use crate::money::Money;
 /// A code of an event.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
 #[oai(example)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "a code's text is called so wherever it is sent"
+)]
 pub struct Code {
     /// The code's number.
     pub id: i64,

@@ -278,4 +278,50 @@ mod tests {
         assert!(!claimed.add(&sweeper));
         assert!(!claimed.add(&owner));
     }
+
+    #[test]
+    fn a_use_is_seen_by_the_next_change_of_the_batch() {
+        let now = DateTime::UNIX_EPOCH;
+        let code = |id| code::Model {
+            id,
+            event_id: 1,
+            zone_id: None,
+            code: format!("CODE-{id}"),
+            max_uses: Some(1),
+            valid_from: None,
+            valid_until: None,
+            opens_early: true,
+            percent_off: None,
+            amount_off: None,
+            note: None,
+            active: true,
+            version: 1,
+            created_at: now,
+        };
+        let mut seen = Seen::default();
+        for id in [1, 2] {
+            let (code, uses) = (code(id), 0);
+            let key = (EventId(1), CodeText::from(&code));
+            seen.codes.insert(key, SeenCode { code, uses, now });
+        }
+        let made = |code_id| reservation::Model {
+            id: ReservationId::random().0,
+            user_id: UserId::random().0,
+            event_id: 1,
+            status: reservation::ReservationStatus::Held,
+            expires_at: now,
+            total_amount: 0,
+            currency: "EUR".into(),
+            created_at: now,
+            ended_at: None,
+            version: 1,
+            code_id,
+        };
+        seen.add_uses(&[made(None), made(Some(2)), made(Some(2))]);
+        let uses = |id| {
+            let key = (EventId(1), CodeText::from(&code(id)));
+            seen.codes.get(&key).map(|seen| seen.uses)
+        };
+        assert_eq!((uses(1), uses(2)), (Some(0), Some(2)));
+    }
 }

@@ -43,28 +43,25 @@ impl<'a> Terms<'a> {
             return Err(not_on_sale);
         }
         let has_opened = tickets.iter().all(|(_, ticket)| ticket.has_opened);
-        let Some(code) = code else {
-            return match has_opened {
-                true => Ok(Self { code: None }),
-                false => Err(not_on_sale),
-            };
-        };
-        let code = valid(seen.codes.get(code))?;
-        let mut of_its_zone = tickets
-            .iter()
-            .map(|(_, seen)| rules::is_for(code, seen.zone));
-        if !has_opened && !code.opens_early {
+        let code = code.map(|code| valid(seen.codes.get(code))).transpose()?;
+        if !has_opened && !code.is_some_and(|code| code.opens_early) {
             return Err(not_on_sale);
         }
-        let is_of_the_zone = match has_opened {
-            true => of_its_zone.any(|is| is),
-            // Of any other zone the sale has not opened.
-            false => of_its_zone.all(|is| is),
-        };
-        match is_of_the_zone {
-            true => Ok(Self { code: Some(code) }),
-            false => Err(NotValid::OtherZone.into()),
+        if let Some(code) = code {
+            let mut of_its_zone = tickets
+                .iter()
+                .map(|(_, seen)| rules::is_for(code, seen.zone));
+            let is_of_use = if has_opened {
+                of_its_zone.any(|is| is)
+            } else {
+                // For tickets of another zone the sale has not opened.
+                of_its_zone.all(|is| is)
+            };
+            if !is_of_use {
+                return Err(NotValid::OtherZone.into());
+            }
         }
+        Ok(Self { code })
     }
 
     /// What a ticket costs.
