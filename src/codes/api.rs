@@ -14,6 +14,7 @@ use super::{
 use crate::auth::{AdminOnly, SignedIn};
 use crate::body::Body;
 use crate::catalog::store as catalogue;
+use crate::catalog::venues::api::Deleted;
 use crate::entity::code;
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{CodeId, EventId};
@@ -76,14 +77,6 @@ pub enum CodesCreated {
         #[oai(header = "Idempotency-Replayed")]
         Option<String>,
     ),
-}
-
-/// The code was deleted.
-#[derive(ApiResponse)]
-pub enum CodeDeleted {
-    /// It is gone.
-    #[oai(status = 204)]
-    Deleted,
 }
 
 #[OpenApi(prefix_path = "/api", tag = "Tags::Codes")]
@@ -267,14 +260,14 @@ impl CodesApi {
         /// The `ETag` of the code as it was read, where only that may be deleted.
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
-    ) -> Result<CodeDeleted, Refused<DeleteProblems>> {
+    ) -> Result<Deleted, Refused<DeleteProblems>> {
         let id = (EventId(event_id.0), CodeId(code_id.0));
         let expected = Expected::read_optional(if_match.0)?;
         commit_once(&self.app, None, move |tx, _now| {
             Box::pin(delete_code(tx, id, expected))
         })
         .await?;
-        Ok(CodeDeleted::Deleted)
+        Ok(Deleted::Deleted)
     }
 
     /// What a code would do

@@ -1,11 +1,12 @@
 //! What an admin sends to make or edit codes, and what is checked of it.
 
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
 
 use super::{CodeText, Terms};
+use crate::catalog::times::check_time;
 use crate::ids::ZoneId;
 use crate::money::Money;
 use crate::problem::Problem;
@@ -157,23 +158,6 @@ fn check(terms: &Terms) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
-}
-
-/// Refuses a time that the databases do not keep as it is.
-fn check_time(field: &str, at: Option<DateTime<Utc>>) -> Result<(), Problem> {
-    let Some(at) = at else {
-        return Ok(());
-    };
-    // SQLite sorts times as texts, which holds for years of four digits.
-    let years =
-        DateTime::UNIX_EPOCH..=DateTime::from_timestamp(253_402_300_799, 0).unwrap_or_default();
-    if !years.contains(&at) {
-        return Err(Problem::invalid(field, "must lie between 1970 and 9999"));
-    }
-    if at.nanosecond() >= 1_000_000_000 {
-        return Err(Problem::invalid(field, "must not be a leap second"));
-    }
-    Ok(())
 }
 
 impl Example for CodeDraft {

@@ -1,7 +1,7 @@
 //! Every query about codes, but for those of the transaction in which one is used.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LikeExpr};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
     DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
@@ -10,7 +10,7 @@ use sea_orm::{
 use std::collections::HashMap;
 
 use super::{CodeText, Terms};
-use crate::db::Db;
+use crate::db::{Db, contains};
 use crate::entity::reservation::ReservationStatus;
 use crate::entity::{code, event, reservation};
 use crate::ids::{CodeId, EventId};
@@ -148,9 +148,11 @@ pub async fn codes(
 ) -> Result<Vec<code::Model>, DbErr> {
     let mut query = code::Entity::find().filter(code::Column::EventId.eq(event.0));
     if let Some(search) = search {
+        let backend = db.reader().get_database_backend();
+        let part = search.to_lowercase();
         let contains = |column: code::Column| {
             let text = Func::lower(Expr::col((code::Entity, column)));
-            Expr::expr(text).like(pattern(search))
+            contains(backend, text.into(), &part)
         };
         query = query.filter(
             Condition::any()
@@ -230,17 +232,4 @@ fn with_terms(terms: &Terms) -> code::ActiveModel {
         active: Set(terms.active),
         ..Default::default()
     }
-}
-
-/// What is searched for, anywhere in a text in lower case; its own `_` and `%` are meant as they are.
-fn pattern(search: &str) -> LikeExpr {
-    let mut escaped = String::from("%");
-    for c in search.to_lowercase().chars() {
-        if matches!(c, '\\' | '%' | '_') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped.push('%');
-    LikeExpr::new(escaped).escape('\\')
 }

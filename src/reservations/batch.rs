@@ -315,6 +315,7 @@ mod tests {
             created_at: now,
             ended_at: None,
             version: 1,
+            refund_due_at: None,
             code_id,
         };
         seen.add_uses(&[made(None), made(Some(2)), made(Some(2))]);

@@ -29,7 +29,7 @@ use super::near_miss::{self, Block};
 use super::patience::Patience;
 use super::propose::{Proposal, Proposed, Together, not_on_sale, propose};
 use super::store::{Conflict, HeldTicket};
-use super::terms::{Price, Terms, look_at_code};
+use super::terms::{Terms, look_at_code};
 use super::views::Reservation;
 use crate::codes::{CodeText, NotValid};
 use crate::config::WithoutLocks;
@@ -361,32 +361,6 @@ impl Hold {
             version: 1,
             refund_due_at: None,
             code_id: code.map(|code| code.id),
-        }
-    }
-}
-
-impl Proposed {
-    /// The ticket once it is held.
-    fn held(&self, version: i64, price: Price) -> HeldTicket {
-        HeldTicket {
-            id: self.id.0,
-            zone_id: self.zone_id,
-            zone_name: self.zone_name.clone(),
-            row_number: self.row_number,
-            seat_number: self.seat_number,
-            price_amount: price.amount,
-            discount_amount: price.discount,
-            version,
-        }
-    }
-
-    fn conflict(&self, seen: &SeenTicket) -> Conflict {
-        Conflict {
-            ticket_id: self.id.0,
-            row_number: self.row_number,
-            seat_number: self.seat_number,
-            status: seen.status,
-            version: seen.version,
         }
     }
 }

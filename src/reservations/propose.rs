@@ -9,9 +9,11 @@ use rand::RngExt;
 use sea_orm::DbErr;
 use std::sync::Arc;
 
+use super::batch::SeenTicket;
 use super::hold::{HoldError, Wanted};
 use super::near_miss;
-use super::store::{self, Conflict};
+use super::store::{self, Conflict, HeldTicket};
+use super::terms::Price;
 use crate::codes::CodeText;
 use crate::entity::event;
 use crate::entity::ticket::TicketStatus;
@@ -41,6 +43,33 @@ pub struct Proposed {
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
     pub version: i64,
+}
+
+impl Proposed {
+    /// The ticket once it is held.
+    pub fn held(&self, version: i64, price: Price) -> HeldTicket {
+        HeldTicket {
+            id: self.id.0,
+            zone_id: self.zone_id,
+            zone_name: self.zone_name.clone(),
+            row_number: self.row_number,
+            seat_number: self.seat_number,
+            price_amount: price.amount,
+            discount_amount: price.discount,
+            version,
+        }
+    }
+
+    /// The ticket as one that stands in the way.
+    pub fn conflict(&self, seen: &SeenTicket) -> Conflict {
+        Conflict {
+            ticket_id: self.id.0,
+            row_number: self.row_number,
+            seat_number: self.seat_number,
+            status: seen.status,
+            version: seen.version,
+        }
+    }
 }
 
 /// Finds tickets that could be held, or refuses. `None` where all that would do are being tried by

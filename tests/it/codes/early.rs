@@ -113,11 +113,9 @@ async fn no_code_opens_what_is_closed_or_no_sale_at_all(app: &App) {
     for event in [&closed, &cancelled, &draft] {
         app.code(event, &early).await;
     }
-    app.execute(&format!(
-        "UPDATE events SET status = 'cancelled' WHERE id = {}",
-        cancelled.id
-    ))
-    .await;
+    let cancel = app.post(&format!("/api/events/{}/cancel", cancelled.id));
+    let cancel = cancel.by(&app.admin().await).json(&json!({}));
+    cancel.await.expect(200);
     for event in [&closed, &cancelled, &draft] {
         let of_event = format!("SELECT min(id) FROM tickets WHERE event_id = {}", event.id);
         let ticket = app.count(&of_event).await;

@@ -16,6 +16,7 @@ kit::stories! {
     only_admins_manage_codes,
     a_code_that_was_used_stays_and_keeps_its_text,
     whoever_has_a_code_is_told_what_it_would_do,
+    a_draft_that_is_deleted_takes_its_codes_along,
 }
 
 async fn a_code_is_made_read_edited_and_deleted(app: &App) {
@@ -329,4 +330,14 @@ async fn whoever_has_a_code_is_told_what_it_would_do(app: &App) {
     let draft = app.draft(&zones).await;
     let hidden = app.get(&path(&draft, "/check?code=TEN")).by(&buyer).await;
     hidden.expect_problem(404, "not-found");
+}
+
+async fn a_draft_that_is_deleted_takes_its_codes_along(app: &App) {
+    let draft = app.draft(&[Zone::seated("Stalls", 1, 2, 4500)]).await;
+    let admin = app.admin().await;
+    app.code(&draft, &json!({ "code": "FANS", "percent_off": 20 }))
+        .await;
+    let delete = app.delete(&format!("/api/events/{}", draft.id));
+    delete.by(&admin).await.expect(204);
+    assert_eq!(app.count("SELECT count(*) FROM codes").await, 0);
 }
