@@ -18,6 +18,7 @@ use crate::catalog::venues::api::Deleted;
 use crate::entity::code;
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{CodeId, EventId};
+use crate::limits::{self, Client};
 use crate::page::{self, Cursor};
 use crate::precondition::{Edited, Expected};
 use crate::problem::{Problem, Refused};
@@ -272,7 +273,8 @@ impl CodesApi {
 
     /// What a code would do
     ///
-    /// For whoever has it, without reserving anything. A moment later it may be used up.
+    /// For whoever has it, without reserving anything. A moment later it may be used up. It counts as
+    /// an attempt to reserve, so that nobody guesses for long.
     #[oai(
         path = "/events/:event_id/codes/check",
         method = "get",
@@ -280,13 +282,15 @@ impl CodesApi {
     )]
     async fn check_code(
         &self,
-        _buyer: SignedIn,
+        buyer: SignedIn,
+        client: Client,
         /// The event.
         event_id: Path<i64>,
         /// The code, in any case.
         #[oai(validator(min_length = "3", max_length = "40", pattern = "^[A-Za-z0-9_-]*$"))]
         code: Query<String>,
     ) -> Result<Json<CodeOffer>, Refused<CheckProblems>> {
+        limits::attempt_reservation(&self.app, buyer.0.id, client)?;
         let (db, id) = (&self.app.db, EventId(event_id.0));
         let text = CodeText::read("code", &code.0)?;
         let event = catalogue::published_event(db, id).await?;

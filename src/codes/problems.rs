@@ -63,7 +63,11 @@ pub struct CheckProblems;
 
 impl Problems for CheckProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN, &[Slug::NotFound, Slug::CodeNotValid]].concat()
+        [
+            SIGNED_IN,
+            &[Slug::NotFound, Slug::CodeNotValid, Slug::RateLimited],
+        ]
+        .concat()
     }
 }
 
