@@ -41,6 +41,10 @@ id!(
     TicketId(i64)
 );
 id!(
+    /// A code of an event.
+    CodeId(i64)
+);
+id!(
     /// A person with an account.
     UserId(Uuid)
 );

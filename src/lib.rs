@@ -40,6 +40,8 @@ pub mod mail;
 pub mod catalog;
 pub mod identity;
 
+pub mod codes;
+
 pub mod reservations;
 
 pub mod inquiries;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::catalog::api::CatalogApi;
 use crate::catalog::events::api::EventsApi;
 use crate::catalog::venues::api::VenuesApi;
+use crate::codes::api::CodesApi;
 use crate::health::HealthApi;
 use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
 use crate::inquiries::api::InquiriesApi;
@@ -25,6 +26,7 @@ pub type Calls = (
     MeApi,
     PeopleApi,
     CatalogApi,
+    CodesApi,
     ReservationsApi,
     ReviewsApi,
     InquiriesApi,
@@ -41,6 +43,7 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         MeApi { app: app.clone() },
         PeopleApi { app: app.clone() },
         CatalogApi { app: app.clone() },
+        CodesApi { app: app.clone() },
         ReservationsApi {
             office: office.clone(),
         },

@@ -68,6 +68,12 @@ slugs! {
         "With those that the caller has `already`, the tickets would be more than the event's `limit` per customer.";
     NotOnSale = "not-on-sale", 409, "This event is not on sale.",
         "The event is not published, was cancelled, or its sale has not opened (`sales_open_at`) or has closed.";
+    CodeNotValid = "code-not-valid", 409, "This code does nothing here.",
+        "The code is `unknown` for the event, not valid yet or any more (`not-yet`, `ended`), `used-up`, or of an `other-zone`: the `reason`.";
+    CodeTaken = "code-taken", 409, "Another code reads like this.",
+        "The event has another code that reads like this.";
+    CodeInUse = "code-in-use", 409, "The code was used.",
+        "Reservations, so many as `uses` says, were made with the code and stand in the way; it can be switched off.";
     HoldExpired = "hold-expired", 410, "The hold has ended.",
         "The hold ended at `expired_at`; its tickets are on sale again.";
     InvalidTransition = "invalid-transition", 409, "It is past that.",

@@ -148,7 +148,27 @@ const CHECKS: &[Check] = &[
               GROUP BY r.id, r.status, r.total_amount \
               HAVING COALESCE(SUM(p.amount), 0) <> \
                      CASE WHEN r.status = 'confirmed' THEN r.total_amount ELSE 0 END \
-                  OR (r.status = 'confirmed' AND COUNT(p.id) <> 1)",
+                  OR (r.status = 'confirmed' AND r.total_amount > 0 AND COUNT(p.id) <> 1)",
+    },
+    Check {
+        rule: "no more reservations use a code than it allows",
+        sql: "SELECT 'code ' || c.id || ' with ' || COUNT(r.id) || ' uses of ' || c.max_uses AS example \
+              FROM codes c JOIN reservations r ON r.code_id = c.id \
+              WHERE r.status IN ('held', 'confirmed', 'refunded') \
+              GROUP BY c.id, c.max_uses HAVING COUNT(r.id) > c.max_uses",
+    },
+    Check {
+        rule: "a reservation's code is of its event",
+        sql: "SELECT 'code ' || r.code_id || ' in a reservation of event ' || r.event_id AS example \
+              FROM reservations r LEFT JOIN codes c ON c.id = r.code_id \
+              WHERE r.code_id IS NOT NULL AND (c.id IS NULL OR c.event_id <> r.event_id)",
+    },
+    Check {
+        rule: "something is taken off a ticket with a code only",
+        sql: "SELECT 'ticket ' || a.ticket_id || ' for ' || a.discount_amount || ' less' AS example \
+              FROM reservation_tickets a JOIN reservations r ON r.id = a.reservation_id \
+              WHERE a.discount_amount < 0 OR a.price_amount < 0 \
+                 OR (a.discount_amount > 0 AND r.code_id IS NULL)",
     },
     Check {
         rule: "a settled cancellation leaves no hold, and no buyer without the promise of a refund",

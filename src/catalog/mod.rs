@@ -11,7 +11,7 @@ mod rating;
 pub mod search;
 mod seat_map;
 pub mod store;
-mod times;
+pub mod times;
 pub mod venues;
 pub mod views;
 

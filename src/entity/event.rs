@@ -41,9 +41,12 @@ pub struct Model {
 impl Model {
     /// Whether its tickets are sold at that time.
     pub fn is_on_sale(&self, now: DateTimeUtc) -> bool {
-        self.status == EventStatus::Published
-            && self.opens_after(now).is_none()
-            && now < self.closes_at()
+        self.is_for_sale(now) && self.opens_after(now).is_none()
+    }
+
+    /// Whether its tickets are sold at that time to those for whom the sale opens early.
+    pub fn is_for_sale(&self, now: DateTimeUtc) -> bool {
+        self.status == EventStatus::Published && now < self.closes_at()
     }
 
     /// When the sale closes.

@@ -3,6 +3,7 @@
 
 pub mod access_change;
 pub mod account_event;
+pub mod code;
 pub mod event;
 pub mod event_search;
 pub mod event_word;

@@ -21,6 +21,8 @@ pub struct Model {
     pub version: i64,
     /// Since when its buyer is owed the money; its event was cancelled.
     pub refund_due_at: Option<DateTimeUtc>,
+    /// The code that it was made with.
+    pub code_id: Option<i64>,
 }
 
 /// `held -> confirmed -> refunded`, or `held -> released | expired`.

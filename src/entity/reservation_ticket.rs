@@ -9,8 +9,10 @@ pub struct Model {
     pub reservation_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub ticket_id: i64,
-    /// Minor units of the reservation's currency.
+    /// What is to be paid, in minor units of the reservation's currency.
     pub price_amount: i64,
+    /// What a code took off the price.
+    pub discount_amount: i64,
     /// False once the ticket was given up, expired or refunded.
     pub active: bool,
 }

@@ -57,9 +57,13 @@ pub struct ProblemDocument {
     /// With `hold-expired`: when the hold ended.
     #[oai(skip_serializing_if_is_none)]
     pub expired_at: Option<DateTime<Utc>>,
-    /// With `payment-declined`: why, in the provider's word.
+    /// With `payment-declined`: why, in the provider's word. With `code-not-valid`: `unknown`,
+    /// `not-yet`, `ended`, `used-up` or `other-zone`.
     #[oai(skip_serializing_if_is_none)]
     pub reason: Option<String>,
+    /// With `code-in-use`: how many reservations were made with the code.
+    #[oai(skip_serializing_if_is_none)]
+    pub uses: Option<u64>,
     /// With `validation-failed`: what is off.
     #[oai(skip_serializing_if_is_none)]
     pub errors: Option<Vec<FieldError>>,
@@ -131,6 +135,8 @@ pub fn example(slug: Slug) -> Value {
         Slug::NotOnSale => json!({"sales_open_at": "2026-12-01T09:00:00Z"}),
         Slug::VersionMismatch => json!({"version": 8}),
         Slug::InvalidTransition => json!({"current_status": "confirmed"}),
+        Slug::CodeNotValid => json!({"reason": "used-up"}),
+        Slug::CodeInUse => json!({"uses": 41}),
         Slug::HoldExpired => json!({"expired_at": "2026-11-21T10:05:00Z"}),
         Slug::PaymentDeclined => json!({"reason": "insufficient_funds"}),
         Slug::ValidationFailed => json!({

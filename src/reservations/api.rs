@@ -19,9 +19,10 @@ use super::store;
 use super::views::Reservation;
 use crate::auth::SignedIn;
 use crate::body::Body;
+use crate::codes::{self, CodeText};
 use crate::entity::reservation;
 use crate::idempotency::{Answer, Key, once};
-use crate::ids::{ReservationId, TicketId, UserId};
+use crate::ids::{CodeId, ReservationId, TicketId, UserId};
 use crate::limits::{self, Client};
 use crate::page::{self, Cursor};
 use crate::problem::{Problem, Refused};
@@ -97,18 +98,26 @@ impl ReservationsApi {
         client: Client,
         /// The ticket.
         ticket_id: Path<i64>,
+        /// A code, in any case: it opens the sale early, takes something off, or both.
+        #[oai(validator(min_length = "3", max_length = "40", pattern = "^[A-Za-z0-9_-]*$"))]
+        code: Query<Option<String>>,
         /// Makes it safe to ask twice: the same key gives the same answer.
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Held, Refused<ReserveTicketProblems>> {
         let buyer = buyer.0.id;
         limits::attempt_reservation(&self.office, buyer, client)?;
-        let key = Key::read(key.0, buyer, "reserve_ticket", &ticket_id.0)?;
+        let key = match &code.0 {
+            None => Key::read(key.0, buyer, "reserve_ticket", &ticket_id.0)?,
+            Some(code) => Key::read(key.0, buyer, "reserve_ticket", &(ticket_id.0, code))?,
+        };
+        let read = |text: String| CodeText::read("code", &text);
+        let code = code.0.map(read).transpose()?;
         let wanted = Wanted::Tickets {
             event: None,
             tickets: vec![TicketId(ticket_id.0)],
         };
-        Ok(self.hold(buyer, wanted, key).await?)
+        Ok(self.hold(buyer, wanted, code, key).await?)
     }
 
     /// Reserve tickets or places
@@ -131,8 +140,9 @@ impl ReservationsApi {
         let buyer = buyer.0.id;
         limits::attempt_reservation(&self.office, buyer, client)?;
         let key = Key::read(key.0, buyer, "create_reservation", &body.0)?;
+        let code = body.0.code()?;
         let wanted = Wanted::try_from(body.0)?;
-        Ok(self.hold(buyer, wanted, key).await?)
+        Ok(self.hold(buyer, wanted, code, key).await?)
     }
 
     /// List my reservations
@@ -243,7 +253,7 @@ impl ReservationsApi {
             once(
                 &office,
                 key,
-                confirm_reservation(&office, owner, id, &token, key),
+                confirm_reservation(&office, owner, id, token, key),
             )
             .await
         };
@@ -298,11 +308,23 @@ impl ReservationsApi {
         Ok(changed(self.run("release", work).await?))
     }
 
-    async fn hold(&self, buyer: UserId, wanted: Wanted, key: Option<Key>) -> Result<Held, Problem> {
+    async fn hold(
+        &self,
+        buyer: UserId,
+        wanted: Wanted,
+        code: Option<CodeText>,
+        key: Option<Key>,
+    ) -> Result<Held, Problem> {
         let key = key.as_ref();
         // Not detached: what must not be cut off is in the committer's hands.
         // On the heap, because every layer around it would move it.
-        let held = Box::pin(hold_tickets(&self.office, buyer, &wanted, key));
+        let held = Box::pin(hold_tickets(
+            &self.office,
+            buyer,
+            &wanted,
+            code.as_ref(),
+            key,
+        ));
         let held = once(&self.office, key, held).await;
         let held = count("hold", held)?;
         let location = format!("/api/reservations/{}", held.value.id);
@@ -323,11 +345,16 @@ impl ReservationsApi {
         &self,
         reservations: Vec<reservation::Model>,
     ) -> Result<Vec<Reservation>, Problem> {
-        let tickets = store::tickets_of(self.office.db.reader(), &reservations).await?;
+        let reader = self.office.db.reader();
+        let tickets = store::tickets_of(reader, &reservations).await?;
+        let codes = reservations.iter().filter_map(|r| r.code_id.map(CodeId));
+        let codes = codes::store::texts(reader, codes).await?;
         let views = reservations.into_iter().map(|reservation| {
             let of_it = tickets.iter().filter(|(id, _)| id.0 == reservation.id);
             let of_it = of_it.map(|(_, ticket)| ticket.clone()).collect();
-            Reservation::new(reservation, of_it)
+            let code = reservation.code_id.map(CodeId);
+            let code = code.and_then(|id| codes.get(&id).cloned());
+            Reservation::new(reservation, of_it, code)
         });
         Ok(views.collect())
     }

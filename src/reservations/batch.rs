@@ -7,12 +7,14 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use super::store::HeldTicket;
+use crate::codes::CodeText;
+use crate::entity::code;
 use crate::entity::ledger::Cause;
 use crate::entity::payment::{self, PaymentStatus};
 use crate::entity::reservation;
 use crate::entity::ticket::TicketStatus;
 use crate::idempotency::{KeptAnswer, Key};
-use crate::ids::{EventId, PaymentId, ReservationId, TicketId, UserId};
+use crate::ids::{EventId, PaymentId, ReservationId, TicketId, UserId, ZoneId};
 
 /// What a change must see, and what nobody else may change until it is committed.
 #[derive(Debug, Default)]
@@ -27,9 +29,12 @@ pub struct Needs {
     pub keys: Vec<(UserId, String)>,
     /// Buyers whose tickets of an event are counted, because it has a limit.
     pub customers: Vec<(UserId, EventId)>,
+    /// Codes of an event, with their uses.
+    pub codes: Vec<(EventId, CodeText)>,
 }
 
-/// What a batch of changes needs together, without overlaps between them.
+/// What a batch of changes needs together, without overlaps between them but for codes: whoever
+/// comes second sees what the first has used.
 #[derive(Debug, Default)]
 pub struct Claimed {
     pub tickets: HashSet<TicketId>,
@@ -37,6 +42,7 @@ pub struct Claimed {
     pub due: HashSet<ReservationId>,
     pub keys: HashSet<(UserId, String)>,
     pub customers: HashSet<(UserId, EventId)>,
+    pub codes: HashSet<(EventId, CodeText)>,
 }
 
 /// The database as it is while the batch keeps others from changing it.
@@ -48,22 +54,37 @@ pub struct Seen {
     pub keys: HashSet<(UserId, String)>,
     /// How many tickets of the event the buyer has.
     pub customers: HashMap<(UserId, EventId), u32>,
+    /// Those of the codes that there are.
+    pub codes: HashMap<(EventId, CodeText), SeenCode>,
 }
 
 /// A ticket that somebody wants.
 #[derive(Debug, Clone)]
 pub struct SeenTicket {
     pub event: EventId,
+    pub zone: ZoneId,
     pub status: TicketStatus,
     pub version: i64,
     /// What it costs now, in minor units of the event's currency.
     pub price_amount: i64,
-    /// Whether its event is published and within its sale window.
-    pub is_on_sale: bool,
+    /// Whether its event is published and its sale has not closed.
+    pub is_for_sale: bool,
+    /// Whether the sale has opened for everybody.
+    pub has_opened: bool,
     /// Most tickets of the event that one customer may have.
     pub limit_per_customer: Option<u32>,
     /// How long its event's holds last, where that is not left to the settings.
     pub hold_ttl: Option<Duration>,
+    /// The database's time when it was read.
+    pub now: DateTime<Utc>,
+}
+
+/// A code that somebody wants to use.
+#[derive(Debug, Clone)]
+pub struct SeenCode {
+    pub code: code::Model,
+    /// Reservations that use it, those of this batch among them; not counted without a limit.
+    pub uses: u64,
     /// The database's time when it was read.
     pub now: DateTime<Utc>,
 }
@@ -80,6 +101,8 @@ pub struct SeenReservation {
     pub is_cancelled: bool,
     /// How long its event's holds last, where that is not left to the settings.
     pub hold_ttl: Option<Duration>,
+    /// The code that it was made with.
+    pub code: Option<String>,
     /// The database's time when it was read.
     pub now: DateTime<Utc>,
 }
@@ -113,6 +136,8 @@ pub struct Move {
     pub cause: Cause,
     /// What it costs in the reservation, in minor units.
     pub price_amount: i64,
+    /// What a code has taken off the price.
+    pub discount_amount: i64,
     pub at: DateTime<Utc>,
 }
 
@@ -149,6 +174,7 @@ impl Claimed {
             self.due.extend(&needs.due);
             self.keys.extend(needs.keys.iter().cloned());
             self.customers.extend(&needs.customers);
+            self.codes.extend(needs.codes.iter().cloned());
         }
         is_free
     }
@@ -173,6 +199,19 @@ impl Seen {
         match key {
             Some(key) if self.keys.contains(&key.id()) => Err(Failure::AnsweredBefore),
             _ => Ok(()),
+        }
+    }
+
+    /// Counts what new reservations use, so that the next change of the batch sees it.
+    pub fn add_uses(&mut self, made: &[reservation::Model]) {
+        if self.codes.is_empty() {
+            return;
+        }
+        for code in made.iter().filter_map(|made| made.code_id) {
+            let mut codes = self.codes.values_mut();
+            if let Some(seen) = codes.find(|seen| seen.code.id == code) {
+                seen.uses += 1;
+            }
         }
     }
 }
@@ -238,5 +277,52 @@ mod tests {
         assert!(claimed.add(&owner));
         assert!(!claimed.add(&sweeper));
         assert!(!claimed.add(&owner));
+    }
+
+    #[test]
+    fn a_use_is_seen_by_the_next_change_of_the_batch() {
+        let now = DateTime::UNIX_EPOCH;
+        let code = |id| code::Model {
+            id,
+            event_id: 1,
+            zone_id: None,
+            code: format!("CODE-{id}"),
+            max_uses: Some(1),
+            valid_from: None,
+            valid_until: None,
+            opens_early: true,
+            percent_off: None,
+            amount_off: None,
+            note: None,
+            active: true,
+            version: 1,
+            created_at: now,
+        };
+        let mut seen = Seen::default();
+        for id in [1, 2] {
+            let (code, uses) = (code(id), 0);
+            let key = (EventId(1), CodeText::from(&code));
+            seen.codes.insert(key, SeenCode { code, uses, now });
+        }
+        let made = |code_id| reservation::Model {
+            id: ReservationId::random().0,
+            user_id: UserId::random().0,
+            event_id: 1,
+            status: reservation::ReservationStatus::Held,
+            expires_at: now,
+            total_amount: 0,
+            currency: "EUR".into(),
+            created_at: now,
+            ended_at: None,
+            version: 1,
+            refund_due_at: None,
+            code_id,
+        };
+        seen.add_uses(&[made(None), made(Some(2)), made(Some(2))]);
+        let uses = |id| {
+            let key = (EventId(1), CodeText::from(&code(id)));
+            seen.codes.get(&key).map(|seen| seen.uses)
+        };
+        assert_eq!((uses(1), uses(2)), (Some(0), Some(2)));
     }
 }

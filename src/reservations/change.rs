@@ -27,6 +27,9 @@ pub enum ChangeError {
     /// Its event was cancelled.
     #[error("the event was cancelled")]
     EventCancelled,
+    /// It costs something, and the caller does not say how to pay.
+    #[error("it takes a payment")]
+    PaymentRequired,
     /// Another payment of it has not been answered.
     #[error("a payment is under way")]
     PaymentInProgress,
@@ -101,7 +104,7 @@ pub fn end_hold(
     for ticket in &mut tickets {
         ticket.version += 1;
     }
-    (Reservation::new(ended, tickets), writes)
+    (Reservation::new(ended, tickets, hold.code.clone()), writes)
 }
 
 /// Moves of some tickets of a hold.
@@ -120,6 +123,7 @@ pub fn move_tickets(
         to,
         cause,
         price_amount: ticket.price_amount,
+        discount_amount: ticket.discount_amount,
         at: hold.now,
     };
     tickets.iter().map(one).collect()
@@ -153,6 +157,7 @@ mod tests {
             ended_at: None,
             version: 1,
             refund_due_at: None,
+            code_id: None,
         };
         let entry = SeenReservation {
             reservation,
@@ -160,6 +165,7 @@ mod tests {
             payment: None,
             is_cancelled: false,
             hold_ttl: None,
+            code: None,
             now,
         };
         let mut seen = Seen::default();

@@ -179,10 +179,12 @@ async fn try_commit(
     }
     let tx = app.db.begin().await?;
     let written = async {
-        let seen = store::read(&tx, claimed).await?;
+        let mut seen = store::read(&tx, claimed).await?;
         let mut writes = Writes::default();
         for entry in batch.iter_mut() {
-            writes.extend(entry.decide(&seen));
+            let decided = entry.decide(&seen);
+            seen.add_uses(&decided.reservations);
+            writes.extend(decided);
         }
         let changes = writes.moves.iter().map(store::seat_change).collect();
         if !writes.is_empty() && !store::write(&tx, writes).await? {

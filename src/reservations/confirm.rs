@@ -8,6 +8,9 @@
 //!                    └─no answer──> give the money back; the hold stands
 //! ```
 //!
+//! Where nothing is to be paid, the intent itself sells the tickets: the provider is not asked, and
+//! there is no payment.
+//!
 //! A crash between the arrows leaves an intent that is `pending` or a payment that is `voiding`;
 //! whichever instance finds it later gives the money back ([`settle_lost_payments`]). So money
 //! is kept exactly where tickets were sold.
@@ -37,17 +40,20 @@ pub async fn confirm_reservation(
     office: &BoxOffice,
     owner: UserId,
     id: ReservationId,
-    token: &str,
+    token: Option<String>,
     key: Option<&Key>,
 ) -> Result<Reservation, ChangeError> {
     let intent = Intent {
         payment: PaymentId::random(),
         owner,
         reservation: id,
-        token: token.to_owned(),
+        token,
         key: key.cloned(),
     };
-    let charge = office.committer.commit(intent).await?;
+    let charge = match office.committer.commit(intent).await? {
+        Begun::ToBePaid(charge) => charge,
+        Begun::ForNothing(confirmed) => return Ok(confirmed),
+    };
     match payment::charge(&charge, office.config.payment_timeout()).await {
         Charged::Succeeded => {
             let settlement = Settlement {
@@ -106,47 +112,63 @@ async fn give_back(app: &App, id: PaymentId) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes down that the provider is about to be asked.
+/// Writes down that the provider is about to be asked, or sells what costs nothing.
 struct Intent {
     payment: PaymentId,
     owner: UserId,
     reservation: ReservationId,
-    token: String,
-    /// Not kept with it, but it must be new: nobody is charged twice for one request.
+    token: Option<String>,
+    /// Not kept with a charge, but it must be new: nobody is charged twice for one request.
     key: Option<Key>,
+}
+
+/// How the confirmation of a hold goes on.
+enum Begun {
+    /// The provider is to be asked.
+    ToBePaid(Charge),
+    /// It cost nothing and is confirmed.
+    ForNothing(Reservation),
 }
 
 impl Change for Intent {
     const OPERATION: &'static str = "pay";
-    type Done = Charge;
+    type Done = Begun;
     type Refused = ChangeError;
 
     fn needs(&self) -> Needs {
         change::needs(self.reservation, self.key.as_ref())
     }
 
-    fn decide(&self, seen: &Seen) -> Result<(Charge, Writes), ChangeError> {
+    fn decide(&self, seen: &Seen) -> Result<(Begun, Writes), ChangeError> {
         seen.check_key(self.key.as_ref())?;
         let hold = running_hold(seen, self.owner, self.reservation)?;
         refuse_cancelled(hold)?;
         if hold.payment.is_some() {
             return Err(ChangeError::PaymentInProgress);
         }
+        if hold.reservation.total_amount == 0 {
+            let (confirmed, mut writes) = end_hold(hold, ReservationStatus::Confirmed, SOLD);
+            writes.keep(self.key.as_ref(), hold.now, &confirmed)?;
+            return Ok((Begun::ForNothing(confirmed), writes));
+        }
+        let token = self.token.clone().ok_or(ChangeError::PaymentRequired)?;
         let charge = Charge {
             id: self.payment,
             amount: Money::new(
                 hold.reservation.total_amount,
                 hold.reservation.currency.as_str(),
             ),
-            token: self.token.clone(),
+            token,
         };
         let writes = Writes {
             payments: vec![charge.intent(self.reservation, hold.now)],
             ..Writes::default()
         };
-        Ok((charge, writes))
+        Ok((Begun::ToBePaid(charge), writes))
     }
 }
+
+const SOLD: (TicketStatus, Cause) = (TicketStatus::Sold, Cause::Confirm);
 
 /// Sells the tickets of a hold for money that was taken.
 struct Settlement {
@@ -175,8 +197,7 @@ impl Change for Settlement {
         if !was_paid_in_full || !is_pending {
             return Err(ChangeError::Outrun);
         }
-        let sold = (TicketStatus::Sold, Cause::Confirm);
-        let (confirmed, mut writes) = end_hold(hold, ReservationStatus::Confirmed, sold);
+        let (confirmed, mut writes) = end_hold(hold, ReservationStatus::Confirmed, SOLD);
         writes.paid.push(self.charge.id);
         writes.keep(self.key.as_ref(), hold.now, &confirmed)?;
         Ok((confirmed, writes))

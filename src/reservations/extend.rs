@@ -63,7 +63,7 @@ impl Change for Extension {
             };
             writes.changed.push(reservation.clone());
         }
-        let extended = Reservation::new(reservation, hold.tickets.clone());
+        let extended = Reservation::new(reservation, hold.tickets.clone(), hold.code.clone());
         writes.keep(self.key.as_ref(), hold.now, &extended)?;
         Ok((extended, writes))
     }

@@ -29,9 +29,12 @@ use super::near_miss::{self, Block};
 use super::patience::Patience;
 use super::propose::{Proposal, Proposed, Together, not_on_sale, propose};
 use super::store::{Conflict, HeldTicket};
+use super::terms::{Terms, look_at_code};
 use super::views::Reservation;
+use crate::codes::{CodeText, NotValid};
 use crate::config::WithoutLocks;
 use crate::coordination::{Claim, ClaimError, SeatChange};
+use crate::entity::code;
 use crate::entity::ledger::Cause;
 use crate::entity::reservation::{self, ReservationStatus};
 use crate::entity::ticket::TicketStatus;
@@ -103,6 +106,9 @@ pub enum HoldError {
     /// Somebody was quicker.
     #[error("{} of the tickets have moved on", .0.len())]
     Outrun(Vec<Conflict>),
+    /// The code does nothing for these tickets.
+    #[error(transparent)]
+    CodeNotValid(#[from] NotValid),
     /// The event is not what the proposal took it for.
     #[error("the event has changed")]
     EventChanged,
@@ -116,6 +122,7 @@ pub async fn hold_tickets(
     office: &BoxOffice,
     buyer: UserId,
     wanted: &Wanted,
+    code: Option<&CodeText>,
     key: Option<&Key>,
 ) -> Result<Reservation, HoldError> {
     let mut patience = match wanted {
@@ -123,10 +130,13 @@ pub async fn hold_tickets(
         Wanted::Places { .. } => Patience::for_any_places(&office.config),
     };
     loop {
-        let Some(proposal) = propose(office, wanted).await? else {
+        let Some(proposal) = propose(office, wanted, code).await? else {
             patience.wait().await?;
             continue;
         };
+        if let Some(code) = code {
+            look_at_code(office, proposal.event, code).await?;
+        }
         let Some(permit) = lock(office, &proposal, &mut patience).await? else {
             drop(proposal);
             patience.wait().await?;
@@ -137,6 +147,7 @@ pub async fn hold_tickets(
             id: ReservationId::random(),
             buyer,
             proposal,
+            code: code.map(|code| (event, code.clone())),
             ttl: office.config.hold_ttl(),
             key: key.cloned(),
             _permit: permit,
@@ -210,6 +221,7 @@ struct Hold {
     id: ReservationId,
     buyer: UserId,
     proposal: Proposal,
+    code: Option<(EventId, CodeText)>,
     /// How long it lasts, unless its event says otherwise.
     ttl: Duration,
     key: Option<Key>,
@@ -231,6 +243,7 @@ impl Change for Hold {
                 .map(|ticket| ticket.id)
                 .collect(),
             customers: customers.into_iter().collect(),
+            codes: self.code.iter().cloned().collect(),
             ..Needs::default()
         }
         .with_key(self.key.as_ref())
@@ -239,23 +252,27 @@ impl Change for Hold {
     fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), HoldError> {
         seen.check_key(self.key.as_ref())?;
         let tickets = self.available_tickets(seen)?;
-        if !tickets.iter().all(|(_, seen)| seen.is_on_sale) {
-            return Err(HoldError::NotOnSale {
-                sales_open_at: None,
-            });
-        }
+        let terms = Terms::of(self.code.as_ref(), seen, &tickets)?;
         self.check_limit(seen, &tickets)?;
-        let reservation = self.reservation(&tickets);
-        let now = reservation.created_at;
-        let moves = tickets.iter().map(|(proposed, seen)| Move {
-            ticket: proposed.id,
+        let now = tickets.iter().map(|(_, seen)| seen.now).max();
+        let now = now.unwrap_or_default();
+        let held = |(proposed, seen): &(&Proposed, &SeenTicket)| {
+            proposed.held(seen.version + 1, terms.price(seen))
+        };
+        let held: Vec<_> = tickets.iter().map(held).collect();
+        let ttl = tickets.iter().find_map(|(_, seen)| seen.hold_ttl);
+        let ttl = ttl.unwrap_or(self.ttl);
+        let reservation = self.reservation(&held, terms.code(), (now, ttl));
+        let moves = held.iter().map(|ticket| Move {
+            ticket: TicketId(ticket.id),
             event: self.proposal.event,
             reservation: self.id,
-            version: seen.version,
+            version: ticket.version - 1,
             from: TicketStatus::Available,
             to: TicketStatus::Held,
             cause: Cause::Hold,
-            price_amount: seen.price_amount,
+            price_amount: ticket.price_amount,
+            discount_amount: ticket.discount_amount,
             at: now,
         });
         let mut writes = Writes {
@@ -263,8 +280,8 @@ impl Change for Hold {
             reservations: vec![reservation.clone()],
             ..Writes::default()
         };
-        let held = tickets.iter().map(|(proposed, seen)| proposed.held(seen));
-        let view = Reservation::new(reservation, held.collect());
+        let code = terms.code().map(|code| code.code.clone());
+        let view = Reservation::new(reservation, held, code);
         writes.keep(self.key.as_ref(), now, &view)?;
         Ok((view, writes))
     }
@@ -325,47 +342,25 @@ impl Hold {
         (self.buyer, self.proposal.event)
     }
 
-    fn reservation(&self, tickets: &[(&Proposed, &SeenTicket)]) -> reservation::Model {
-        let now = tickets.iter().map(|(_, seen)| seen.now).max();
-        let now = now.unwrap_or_default();
-        let ttl = tickets.iter().find_map(|(_, seen)| seen.hold_ttl);
+    fn reservation(
+        &self,
+        tickets: &[HeldTicket],
+        code: Option<&code::Model>,
+        (now, ttl): (DateTime<Utc>, Duration),
+    ) -> reservation::Model {
         reservation::Model {
             id: self.id.0,
             user_id: self.buyer.0,
             event_id: self.proposal.event.0,
             status: ReservationStatus::Held,
-            expires_at: now + ttl.unwrap_or(self.ttl),
-            total_amount: tickets.iter().map(|(_, seen)| seen.price_amount).sum(),
+            expires_at: now + ttl,
+            total_amount: tickets.iter().map(|ticket| ticket.price_amount).sum(),
             currency: self.proposal.currency.clone(),
             created_at: now,
             ended_at: None,
             version: 1,
             refund_due_at: None,
-        }
-    }
-}
-
-impl Proposed {
-    /// The ticket once it is held: at its next version.
-    fn held(&self, seen: &SeenTicket) -> HeldTicket {
-        HeldTicket {
-            id: self.id.0,
-            zone_id: self.zone_id,
-            zone_name: self.zone_name.clone(),
-            row_number: self.row_number,
-            seat_number: self.seat_number,
-            price_amount: seen.price_amount,
-            version: seen.version + 1,
-        }
-    }
-
-    fn conflict(&self, seen: &SeenTicket) -> Conflict {
-        Conflict {
-            ticket_id: self.id.0,
-            row_number: self.row_number,
-            seat_number: self.seat_number,
-            status: seen.status,
-            version: seen.version,
+            code_id: code.map(|code| code.id),
         }
     }
 }

@@ -33,6 +33,7 @@ mod propose;
 mod release;
 mod requests;
 mod store;
+mod terms;
 mod views;
 
 pub use cancel::settle_cancelled_events;

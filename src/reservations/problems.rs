@@ -111,6 +111,7 @@ const HOLD: &[Slug] = &[
     Slug::TicketContended,
     Slug::LimitExceeded,
     Slug::RateLimited,
+    Slug::CodeNotValid,
 ];
 
 const CHANGE: &[Slug] = &[Slug::NotFound, Slug::InvalidTransition, Slug::HoldExpired];
@@ -161,6 +162,7 @@ impl From<HoldError> for Problem {
             )
             .with("limit", limit)
             .with("already", already),
+            HoldError::CodeNotValid(reason) => reason.into(),
             HoldError::Contended { retry_after } => Self::new(
                 Slug::TicketContended,
                 "Other attempts are working on these tickets; some may fail.",
@@ -199,6 +201,9 @@ impl From<ChangeError> for Problem {
                 Slug::NotOnSale,
                 "The event was cancelled; no money is taken.",
             ),
+            ChangeError::PaymentRequired => {
+                Self::invalid("payment", "is required where something is to be paid")
+            }
             ChangeError::PaymentInProgress => {
                 Self::new(Slug::PaymentInProgress, "Wait for its answer.")
             }

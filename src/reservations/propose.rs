@@ -9,9 +9,12 @@ use rand::RngExt;
 use sea_orm::DbErr;
 use std::sync::Arc;
 
+use super::batch::SeenTicket;
 use super::hold::{HoldError, Wanted};
 use super::near_miss;
-use super::store::{self, Conflict};
+use super::store::{self, Conflict, HeldTicket};
+use super::terms::Price;
+use crate::codes::CodeText;
 use crate::entity::event;
 use crate::entity::ticket::TicketStatus;
 use crate::ids::{EventId, TicketId, ZoneId};
@@ -42,13 +45,46 @@ pub struct Proposed {
     pub version: i64,
 }
 
+impl Proposed {
+    /// The ticket once it is held.
+    pub fn held(&self, version: i64, price: Price) -> HeldTicket {
+        HeldTicket {
+            id: self.id.0,
+            zone_id: self.zone_id,
+            zone_name: self.zone_name.clone(),
+            row_number: self.row_number,
+            seat_number: self.seat_number,
+            price_amount: price.amount,
+            discount_amount: price.discount,
+            version,
+        }
+    }
+
+    /// The ticket as one that stands in the way.
+    pub fn conflict(&self, seen: &SeenTicket) -> Conflict {
+        Conflict {
+            ticket_id: self.id.0,
+            row_number: self.row_number,
+            seat_number: self.seat_number,
+            status: seen.status,
+            version: seen.version,
+        }
+    }
+}
+
 /// Finds tickets that could be held, or refuses. `None` where all that would do are being tried by
 /// others and may become free again.
-pub async fn propose(app: &App, wanted: &Wanted) -> Result<Option<Proposal>, HoldError> {
+///
+/// Whether a code opens the sale early is left to the commit.
+pub async fn propose(
+    app: &App,
+    wanted: &Wanted,
+    code: Option<&CodeText>,
+) -> Result<Option<Proposal>, HoldError> {
     match wanted {
         Wanted::Tickets { event, tickets } => match mirrored_event(app, *event, tickets) {
-            Some((event, mirrored)) => named(app, event, &mirrored, tickets).await.map(Some),
-            None => Box::pin(named_by_the_database(app, *event, tickets))
+            Some((event, mirrored)) => named(app, event, &mirrored, tickets, code).await.map(Some),
+            None => Box::pin(named_by_the_database(app, *event, tickets, code))
                 .await
                 .map(Some),
         },
@@ -59,7 +95,7 @@ pub async fn propose(app: &App, wanted: &Wanted) -> Result<Option<Proposal>, Hol
             together,
         } => match app.mirror.event(*event).await? {
             Some(mirrored) => {
-                check_sale(app, &mirrored)?;
+                check_sale(app, &mirrored, code)?;
                 places(*event, &mirrored, *zone, *quantity, *together)
             }
             // There is no such event, or it is a draft.
@@ -99,11 +135,12 @@ async fn named(
     event: EventId,
     mirrored: &Arc<Mirrored>,
     tickets: &[TicketId],
+    code: Option<&CodeText>,
 ) -> Result<Proposal, HoldError> {
     let seen = look_at(&mirrored.seats(), tickets);
     let Some(seen) = seen else {
         // One of another event, or none at all: the database tells which.
-        return Box::pin(named_by_the_database(app, Some(event), tickets)).await;
+        return Box::pin(named_by_the_database(app, Some(event), tickets, code)).await;
     };
     let taken: Vec<_> = seen.iter().filter(|c| c.is_taken()).cloned().collect();
     // Before the sale is looked at: in a crowd nearly everybody is answered here.
@@ -113,7 +150,7 @@ async fn named(
             alternatives: near_miss::near(mirrored, tickets),
         });
     }
-    check_sale(app, mirrored)?;
+    check_sale(app, mirrored, code)?;
     let ids = seen.iter().map(|c| c.ticket_id).collect::<Vec<_>>();
     Ok(propose_from(event, mirrored, &ids, None))
 }
@@ -137,6 +174,7 @@ async fn named_by_the_database(
     app: &App,
     event: Option<EventId>,
     tickets: &[TicketId],
+    code: Option<&CodeText>,
 ) -> Result<Proposal, HoldError> {
     let found = store::named_tickets(&app.db, tickets).await?;
     let event = match (event, found.first()) {
@@ -163,7 +201,7 @@ async fn named_by_the_database(
     }
     let sale = store::sale(&app.db, event).await?;
     let store::Sale { event: facts, now } = sale.ok_or(HoldError::NoSuch("event"))?;
-    if !facts.is_on_sale(now) {
+    if !may_be_had(&facts, now, code) {
         return Err(outside_of_sale(&facts, now));
     }
     Ok(Proposal {
@@ -261,12 +299,17 @@ fn propose_from(
 }
 
 /// Refuses an event that is not on sale, by the database's time.
-fn check_sale(app: &App, mirrored: &Mirrored) -> Result<(), HoldError> {
+fn check_sale(app: &App, mirrored: &Mirrored, code: Option<&CodeText>) -> Result<(), HoldError> {
     let event = &mirrored.facts().event;
     match app.mirror.now() {
-        Some(now) if !event.is_on_sale(now) => Err(outside_of_sale(event, now)),
+        Some(now) if !may_be_had(event, now, code) => Err(outside_of_sale(event, now)),
         _ => Ok(()),
     }
+}
+
+/// Whether tickets are sold now, if only to whoever has a code for it.
+fn may_be_had(event: &event::Model, now: DateTime<Utc>, code: Option<&CodeText>) -> bool {
+    event.is_on_sale(now) || (code.is_some() && event.is_for_sale(now))
 }
 
 /// Places that an attempt of this instance tries; free for others when this is dropped.

@@ -121,7 +121,10 @@ fn keep_some(
         changed: vec![reservation.clone()],
         ..Writes::default()
     };
-    (Reservation::new(reservation, kept), writes)
+    (
+        Reservation::new(reservation, kept, hold.code.clone()),
+        writes,
+    )
 }
 
 /// What is being paid for must not become less meanwhile.

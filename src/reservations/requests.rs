@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::hold::Wanted;
 use super::propose::Together;
+use crate::codes::CodeText;
 use crate::entity::reservation::ReservationStatus;
 use crate::ids::{EventId, TicketId, ZoneId};
 use crate::problem::Problem;
@@ -35,6 +36,14 @@ pub struct ReservationRequest {
     /// other as possible; false where absent.
     #[oai(nullable)]
     split: Option<bool>,
+    /// A code, in any case: it opens the sale early, takes something off, or both.
+    #[oai(
+        nullable,
+        validator(min_length = "3", max_length = "40", pattern = "^[A-Za-z0-9_-]*$")
+    )]
+    // Left out of fingerprints where it is absent, so that those of older requests stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
 }
 
 /// How to pay.
@@ -42,8 +51,9 @@ pub struct ReservationRequest {
 #[serde(deny_unknown_fields)]
 #[oai(deny_unknown_fields, example)]
 pub struct ConfirmRequest {
-    /// How to pay.
-    payment: Payment,
+    /// How to pay; not needed where nothing is to be paid.
+    #[oai(nullable)]
+    payment: Option<Payment>,
 }
 
 /// A way to pay, and the provider's token for it.
@@ -86,8 +96,16 @@ pub enum Status {
 
 impl ConfirmRequest {
     /// The provider's token.
-    pub fn token(self) -> String {
-        self.payment.token
+    pub fn token(self) -> Option<String> {
+        self.payment.map(|payment| payment.token)
+    }
+}
+
+impl ReservationRequest {
+    /// The code that it is to be had with.
+    pub fn code(&self) -> Result<Option<CodeText>, Problem> {
+        let read = |text: &String| CodeText::read("code", text);
+        self.code.as_ref().map(read).transpose()
     }
 }
 
@@ -157,6 +175,7 @@ impl Example for ReservationRequest {
             quantity: None,
             together: None,
             split: None,
+            code: None,
         }
     }
 }
@@ -164,10 +183,10 @@ impl Example for ReservationRequest {
 impl Example for ConfirmRequest {
     fn example() -> Self {
         Self {
-            payment: Payment {
+            payment: Some(Payment {
                 method: PaymentMethod::Simulated,
                 token: "tok_success".into(),
-            },
+            }),
         }
     }
 }

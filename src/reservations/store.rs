@@ -101,7 +101,10 @@ pub struct HeldTicket {
     pub zone_name: String,
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
+    /// What is to be paid for it.
     pub price_amount: i64,
+    /// What a code has taken off.
+    pub discount_amount: i64,
     pub version: i64,
 }
 

@@ -25,6 +25,11 @@ pub struct Reservation {
     pub expires_at: DateTime<Utc>,
     /// What its tickets cost together.
     pub total: Money,
+    /// The code that it was made with.
+    #[oai(nullable)]
+    pub code: Option<String>,
+    /// What the code has taken off: without it, the tickets would cost that much more.
+    pub discount: Money,
     /// Its tickets; those it had, once it is released or expired.
     pub tickets: Vec<ReservedTicket>,
     /// When it was made.
@@ -52,16 +57,22 @@ pub struct ReservedTicket {
     /// Its seat; null in a standing zone.
     #[oai(nullable)]
     pub seat: Option<String>,
-    /// What it cost when it was held.
+    /// What is to be paid for it: what it cost when it was held, less what a code has taken off.
     pub price: Money,
     /// The ticket's version.
     pub version: i64,
 }
 
 impl Reservation {
-    /// The reservation with its tickets.
-    pub fn new(reservation: reservation::Model, tickets: Vec<HeldTicket>) -> Self {
+    /// The reservation with its tickets, and the code that it was made with.
+    pub fn new(
+        reservation: reservation::Model,
+        tickets: Vec<HeldTicket>,
+        code: Option<String>,
+    ) -> Self {
         let currency = reservation.currency;
+        let discount = tickets.iter().map(|ticket| ticket.discount_amount).sum();
+        let discount = Money::new(discount, currency.as_str());
         let tickets = tickets
             .into_iter()
             .map(|ticket| ReservedTicket {
@@ -80,6 +91,8 @@ impl Reservation {
             status: status_name(reservation.status).to_owned(),
             expires_at: reservation.expires_at,
             total: Money::new(reservation.total_amount, currency),
+            code,
+            discount,
             tickets,
             created_at: reservation.created_at,
             refund_due_at: reservation.refund_due_at,
@@ -108,6 +121,8 @@ impl Example for Reservation {
             status: "held".into(),
             expires_at: created_at + TimeDelta::seconds(300),
             total: Money::example(),
+            code: None,
+            discount: Money::new(0, "EUR"),
             tickets: vec![ReservedTicket {
                 id: 17,
                 zone_id: 2,

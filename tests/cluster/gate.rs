@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 /// Nobody can write or lock a row of a table until this is opened.
 ///
 /// A hold takes its Redlocks first. Then, where the event has a limit, it locks the buyer's row of
-/// `users`; then the rows of its tickets; and then it writes everything at once. An instance waits
+/// `users`; with a code, the row of `codes`; then the rows of its tickets; and then it writes everything at once. An instance waits
 /// no longer than five seconds.
 pub struct Gate {
     closed: DatabaseTransaction,

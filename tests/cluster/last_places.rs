@@ -15,6 +15,7 @@ stories! {
     groups_get_whole_rows_to_the_last_one: super::patient,
     impatient_buyers_of_the_last_places_never_get_one_twice: |cluster| cluster.lock_ttl_ms(100),
     the_limit_of_one_buyer_holds_on_all_instances_together: super::patient,
+    a_code_is_used_as_often_as_it_may_on_all_instances_together: super::patient,
 }
 
 fn patient(cluster: Builder<Instances>) -> Builder<Instances> {
@@ -131,6 +132,43 @@ async fn the_limit_of_one_buyer_holds_on_all_instances_together(cluster: &Cluste
         .reserve_places(&other, &event, pit, 6)
         .await
         .expect(201);
+}
+
+async fn a_code_is_used_as_often_as_it_may_on_all_instances_together(cluster: &Cluster) {
+    let zones = [Zone::seated("Stalls", 6, 10, 4500)];
+    let later = json!({ "sales_open_at": "2098-01-01T10:00:00Z" });
+    let event = cluster.on_sale_with(&zones, &later).await;
+    let buyers = cluster.buyers(10).await;
+    for (text, uses) in [("ONCE", 1), ("FIVE", 5)] {
+        let early =
+            json!({ "code": text, "opens_early": true, "percent_off": 50, "max_uses": uses });
+        cluster.code(&event, &early).await;
+    }
+    // Each wants a seat of its own, so that nothing but the codes stands between them.
+    let answers = race(60, |number| {
+        let code = ["ONCE", "FIVE"][number % 2];
+        cluster.reserve_with(&buyers[number % 10], event.tickets()[number], code)
+    })
+    .await;
+    let expected = [("201".to_owned(), 6), ("code-not-valid".to_owned(), 54)];
+    assert_eq!(tally(&answers), expected.into());
+    assert_eq!(served_by(&answers).len(), 3);
+    let won = |code: &str| answers.iter().filter(|it| it["code"] == code).count();
+    assert_eq!((won("ONCE"), won("FIVE")), (1, 5));
+
+    // What is given up on one instance may be used on every other.
+    let winner = answers.iter().position(|it| it["code"] == "ONCE");
+    let winner = winner.unwrap_or_default();
+    let (mut hold, buyer) = (answers[winner].id(), &buyers[winner % 10]);
+    let given = tickets(&answers);
+    let free = event.tickets().iter().filter(|seat| !given.contains(seat));
+    for (instance, seat) in cluster.instances.iter().zip(free) {
+        cluster.release(buyer, &hold).await.expect(204);
+        let path = format!("{}/api/reservations", instance.base_url());
+        let wanted = json!({ "event_id": event.id, "ticket_ids": [seat], "code": "once" });
+        let again = cluster.post(&path).by(buyer).json(&wanted).await;
+        hold = again.expect(201).id();
+    }
 }
 
 /// How many different tickets were given out, none of them twice.

@@ -61,6 +61,7 @@ async fn everything(cluster: &Cluster) -> Vec<Value> {
         "venues",
         "events",
         "zones",
+        "codes",
         "tickets",
         "reservations",
         "reservation_tickets",

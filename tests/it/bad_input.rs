@@ -371,6 +371,7 @@ pub async fn contents(app: &App) -> Vec<Value> {
         "users",
         "venues",
         "events",
+        "codes",
         "zones",
         "tickets",
         "reservations",

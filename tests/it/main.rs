@@ -13,6 +13,7 @@ mod bad_input;
 mod bad_requests;
 mod cancelling;
 mod catalogue;
+mod codes;
 mod commands;
 mod committing;
 mod coordination;

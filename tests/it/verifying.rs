@@ -1,6 +1,7 @@
 //! `holdfast verify` finds what must not be, and the database refuses most of it in the first place.
 
 mod catalogue;
+mod codes;
 mod people;
 mod words;
 
@@ -33,6 +34,7 @@ async fn every_planted_violation_is_found(app: &App) {
         sale.violations_of_the_catalogue(),
         sale.orphans(app),
         words::violations(app).await,
+        codes::violations(&sale),
     ];
     for Violation { rule, plant, undo } in violations.into_iter().flatten() {
         app.execute(&plant).await;
@@ -77,6 +79,12 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
         format!("UPDATE reservations SET ended_at = NULL WHERE id = {order}"),
         format!("UPDATE reservations SET status = 'lost' WHERE id = {order}"),
         format!("UPDATE reservations SET total_amount = -1 WHERE id = {order}"),
+        codes::made(sale.event, "true, 101, NULL"),
+        codes::made(sale.event, "true, NULL, 0"),
+        codes::made(sale.event, "true, 10, 10"),
+        codes::made(sale.event, "false, NULL, NULL"),
+        "UPDATE reservations SET code_id = 999999".to_owned(),
+        "UPDATE reservation_tickets SET discount_amount = -1".to_owned(),
         "UPDATE zones SET price_amount = -1".to_owned(),
         "UPDATE zones SET capacity = 0".to_owned(),
         "UPDATE zones SET capacity = capacity + 1 WHERE seat_rows IS NOT NULL".to_owned(),

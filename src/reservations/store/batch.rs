@@ -1,8 +1,8 @@
 //! What a batch of changes reads and writes: a few statements, however many changes there are.
 //!
-//! Rows are locked in one order, reservations before payments before customers before tickets and
-//! each sort by id, so that the batches of several instances wait for each other rather than
-//! deadlock. SQLite, which has one writer at a time, has no row locks and needs none.
+//! Rows are locked in one order, reservations before payments before customers before codes before
+//! tickets and each sort by id, so that the batches of several instances wait for each other rather
+//! than deadlock. SQLite, which has one writer at a time, has no row locks and needs none.
 
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
@@ -13,11 +13,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::HeldTicket;
+use crate::codes::{CodeText, store as codes};
 use crate::db::{self, Column, Rows};
+use crate::entity::code;
 use crate::entity::payment::PaymentStatus;
 use crate::entity::reservation;
-use crate::ids::{EventId, PaymentId, ReservationId, TicketId, UserId};
-use crate::reservations::batch::{Claimed, Seen, SeenReservation, SeenTicket};
+use crate::ids::{CodeId, EventId, PaymentId, ReservationId, TicketId, UserId, ZoneId};
+use crate::reservations::batch::{Claimed, Seen, SeenCode, SeenReservation, SeenTicket};
 
 /// Reads what a batch needs, and keeps others from changing it until the transaction ends.
 pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbErr> {
@@ -31,6 +33,9 @@ pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbEr
     }
     if !needs.customers.is_empty() {
         seen.customers = read.customers(needs.customers).await?;
+    }
+    if !needs.codes.is_empty() {
+        seen.codes = read.codes(needs.codes).await?;
     }
     if !needs.tickets.is_empty() {
         seen.tickets = read.tickets(needs.tickets).await?;
@@ -78,11 +83,11 @@ impl Reader<'_> {
         let found = self
             .query(rows, |x| {
                 format!(
-                    "SELECT t.id, t.event_id, t.status, t.version, z.price_amount, \
+                    "SELECT t.id, t.event_id, t.zone_id, t.status, t.version, z.price_amount, \
                             e.limit_per_customer, e.hold_secs, {now} AS now, \
                             e.status = 'published' \
-                            AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
-                            AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_on_sale \
+                            AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_for_sale, \
+                            e.sales_open_at IS NULL OR e.sales_open_at <= {now} AS has_opened \
                      FROM {x} JOIN tickets t ON t.id = x.id \
                      JOIN zones z ON z.id = t.zone_id JOIN events e ON e.id = t.event_id \
                      ORDER BY t.id {}",
@@ -96,10 +101,12 @@ impl Reader<'_> {
                 let limit: Option<i32> = row.try_get("", "limit_per_customer")?;
                 let ticket = SeenTicket {
                     event: EventId(row.try_get("", "event_id")?),
+                    zone: ZoneId(row.try_get("", "zone_id")?),
                     status: row.try_get("", "status")?,
                     version: row.try_get("", "version")?,
                     price_amount: row.try_get("", "price_amount")?,
-                    is_on_sale: row.try_get("", "is_on_sale")?,
+                    is_for_sale: row.try_get("", "is_for_sale")?,
+                    has_opened: row.try_get("", "has_opened")?,
                     limit_per_customer: limit.and_then(|limit| u32::try_from(limit).ok()),
                     hold_ttl: hold_ttl(row)?,
                     now: row.try_get("", "now")?,
@@ -143,6 +150,7 @@ impl Reader<'_> {
                     payment: None,
                     is_cancelled: row.try_get("", "is_cancelled")?,
                     hold_ttl: hold_ttl(&row)?,
+                    code: None,
                     reservation,
                 };
                 seen.insert(ReservationId(entry.reservation.id), entry);
@@ -151,6 +159,7 @@ impl Reader<'_> {
         if !seen.is_empty() {
             self.add_payments(&mut seen).await?;
             self.add_tickets(&mut seen).await?;
+            self.add_codes(&mut seen).await?;
         }
         Ok(seen)
     }
@@ -190,7 +199,7 @@ impl Reader<'_> {
         let found = self
             .query(rows, |x| {
                 format!(
-                    "SELECT a.reservation_id, a.price_amount, t.id, t.zone_id, t.row_number, \
+                    "SELECT a.reservation_id, a.price_amount, a.discount_amount, t.id, t.zone_id, t.row_number, \
                             t.seat_number, t.version, z.name AS zone_name \
                      FROM {x} JOIN reservation_tickets a ON a.reservation_id = x.id AND a.active \
                      JOIN tickets t ON t.id = a.ticket_id JOIN zones z ON z.id = t.zone_id \
@@ -207,11 +216,27 @@ impl Reader<'_> {
                 row_number: row.try_get("", "row_number")?,
                 seat_number: row.try_get("", "seat_number")?,
                 price_amount: row.try_get("", "price_amount")?,
+                discount_amount: row.try_get("", "discount_amount")?,
                 version: row.try_get("", "version")?,
             };
             if let Some(entry) = seen.get_mut(&id) {
                 entry.tickets.push(ticket);
             }
+        }
+        Ok(())
+    }
+
+    /// The texts of the codes that reservations were made with, which nobody changes any more.
+    async fn add_codes(
+        &self,
+        seen: &mut HashMap<ReservationId, SeenReservation>,
+    ) -> Result<(), DbErr> {
+        let ids = seen.values().filter_map(|seen| seen.reservation.code_id);
+        let ids: Vec<_> = ids.map(CodeId).collect();
+        let texts = codes::texts(self.tx, ids).await?;
+        for entry in seen.values_mut() {
+            let text = entry.reservation.code_id.map(CodeId);
+            entry.code = text.and_then(|id| texts.get(&id).cloned());
         }
         Ok(())
     }
@@ -261,6 +286,49 @@ impl Reader<'_> {
             counts.insert(key, u32::try_from(tickets).unwrap_or(u32::MAX));
         }
         Ok(counts)
+    }
+
+    /// The codes, and how many reservations use each that has a limit. Their rows are locked first,
+    /// so that what another instance is about to give away is counted, or waits for this.
+    async fn codes(
+        &self,
+        wanted: HashSet<(EventId, CodeText)>,
+    ) -> Result<HashMap<(EventId, CodeText), SeenCode>, DbErr> {
+        let text = |text: CodeText| text.as_str().to_owned();
+        let wanted = wanted
+            .into_iter()
+            .map(|(event, code)| (event.0, text(code)));
+        let (events, texts) = wanted.unzip();
+        let rows = Rows::default()
+            .with("event_id", Column::Integers(events))
+            .with("text", Column::Texts(texts));
+        let now = db::now_sql(self.backend);
+        let found = self
+            .query(rows, |x| {
+                format!(
+                    "SELECT c.*, {now} AS now FROM {x} \
+                     JOIN codes c ON c.event_id = x.event_id AND c.code = x.text \
+                     ORDER BY c.id {}",
+                    self.locking("c")
+                )
+            })
+            .await?;
+        let mut seen = HashMap::new();
+        for row in found {
+            let code = code::Model::from_query_result(&row, "")?;
+            let key = (EventId(code.event_id), CodeText::from(&code));
+            let now = row.try_get("", "now")?;
+            seen.insert(key, SeenCode { code, uses: 0, now });
+        }
+        let limited = seen.values().filter(|seen| seen.code.max_uses.is_some());
+        let limited: Vec<_> = limited.map(|seen| CodeId(seen.code.id)).collect();
+        if !limited.is_empty() {
+            let uses = codes::count_uses(self.tx, &limited).await?;
+            for entry in seen.values_mut() {
+                entry.uses = uses.get(&CodeId(entry.code.id)).copied().unwrap_or(0);
+            }
+        }
+        Ok(seen)
     }
 
     async fn keys(

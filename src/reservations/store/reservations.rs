@@ -106,6 +106,7 @@ pub async fn tickets_of(
         .select_only()
         .column(reservation_ticket::Column::ReservationId)
         .column(reservation_ticket::Column::PriceAmount)
+        .column(reservation_ticket::Column::DiscountAmount)
         .column_as(ticket::Column::Id, "id")
         .column(ticket::Column::ZoneId)
         .column(ticket::Column::RowNumber)

@@ -142,14 +142,21 @@ fn insert_reservations(new: &[reservation::Model]) -> Part {
         .with(
             "version",
             Column::Integers(new.iter().map(|r| r.version).collect()),
+        )
+        // No code has the number 0.
+        .with(
+            "code_id",
+            Column::Integers(new.iter().map(|r| r.code_id.unwrap_or(0)).collect()),
         );
     Part {
         name: "made",
         rows,
         statements: vec![
             "INSERT INTO reservations \
-               (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, version) \
-             SELECT id, user_id, event_id, status, expires_at, total_amount, currency, created_at, version \
+               (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
+                version, code_id) \
+             SELECT id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
+                    version, NULLIF(code_id, 0) \
              FROM made"
                 .into(),
         ],
@@ -224,6 +231,10 @@ fn move_tickets(moves: &[Move]) -> Part {
             "price_amount",
             Column::Integers(moves.iter().map(|m| m.price_amount).collect()),
         )
+        .with(
+            "discount_amount",
+            Column::Integers(moves.iter().map(|m| m.discount_amount).collect()),
+        )
         .with("at", Column::Times(moves.iter().map(|m| m.at).collect()));
     let mut statements = vec![
         "UPDATE tickets AS t SET status = x.to_status, version = t.version + 1, \
@@ -244,8 +255,10 @@ fn move_tickets(moves: &[Move]) -> Part {
     );
     if held > 0 {
         statements.push(
-            "INSERT INTO reservation_tickets (reservation_id, ticket_id, price_amount, active) \
-             SELECT reservation_id, ticket_id, price_amount, TRUE FROM moved WHERE to_status = 'held'"
+            "INSERT INTO reservation_tickets \
+               (reservation_id, ticket_id, price_amount, discount_amount, active) \
+             SELECT reservation_id, ticket_id, price_amount, discount_amount, TRUE FROM moved \
+             WHERE to_status = 'held'"
                 .to_owned(),
         );
     }

@@ -94,7 +94,13 @@ impl System {
 
     /// The same, of which one customer may have only so many tickets.
     pub async fn on_limited_sale(&self, zones: &[Zone], limit_per_customer: u32) -> Event {
-        let event = self.draft_with(zones, Some(limit_per_customer)).await;
+        let limit = json!({ "limit_per_customer": limit_per_customer });
+        self.on_sale_with(zones, &limit).await
+    }
+
+    /// The same, with these members of the event, such as `sales_open_at`.
+    pub async fn on_sale_with(&self, zones: &[Zone], members: &Value) -> Event {
+        let event = self.draft_with(zones, members).await;
         self.publish(event).await
     }
 
@@ -110,19 +116,22 @@ impl System {
 
     /// A draft with these zones: its tickets are nobody's yet, and its zones not yet listed here.
     pub async fn draft(&self, zones: &[Zone]) -> Event {
-        self.draft_with(zones, None).await
+        self.draft_with(zones, &json!({})).await
     }
 
-    async fn draft_with(&self, zones: &[Zone], limit_per_customer: Option<u32>) -> Event {
+    async fn draft_with(&self, zones: &[Zone], members: &Value) -> Event {
         let venue_id = self.venue().await;
-        let event = json!({
+        let mut event = json!({
             "venue_id": venue_id,
             "title": "Last Night of the Tests",
             "starts_at": "2099-06-01T19:00:00Z",
             "ends_at": "2099-06-01T23:00:00Z",
-            "limit_per_customer": limit_per_customer,
             "zones": zones.iter().map(Zone::to_json).collect::<Vec<_>>(),
         });
+        let members = members.as_object().into_iter().flatten();
+        for (name, value) in members {
+            event[name] = value.clone();
+        }
         let admin = self.admin().await;
         let answer = self
             .post("/api/events")
@@ -155,6 +164,19 @@ impl System {
     pub fn reserve(&self, buyer: &Person, ticket: i64) -> Call {
         self.post(&format!("/api/tickets/{ticket}/reserve"))
             .by(buyer)
+    }
+
+    /// The same with a code.
+    pub fn reserve_with(&self, buyer: &Person, ticket: i64, code: &str) -> Call {
+        self.post(&format!("/api/tickets/{ticket}/reserve?code={code}"))
+            .by(buyer)
+    }
+
+    /// Makes a code of the event: `json!({ "code": "FAN", "percent_off": 10 })`.
+    pub async fn code(&self, event: &Event, code: &Value) -> Answer {
+        let admin = self.admin().await;
+        let path = format!("/api/events/{}/codes", event.id);
+        self.post(&path).by(&admin).json(code).await.expect(201)
     }
 
     pub fn reserve_tickets(&self, buyer: &Person, event: &Event, tickets: &[i64]) -> Call {
