@@ -111,6 +111,7 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
                 name: "Stalls".to_owned(),
                 benefits: Some("The best sound in the house".to_owned()),
                 price_amount: 6500,
+                by_application: false,
                 seating: NewSeating::Seated {
                     rows: 12,
                     seats_per_row: 20,
@@ -121,6 +122,7 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
                 name: "Circle".to_owned(),
                 benefits: None,
                 price_amount: 4500,
+                by_application: false,
                 seating: NewSeating::Seated {
                     rows: 6,
                     seats_per_row: 24,
@@ -131,6 +133,7 @@ fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> Ne
                 name: "Standing".to_owned(),
                 benefits: None,
                 price_amount: 1500,
+                by_application: false,
                 seating: NewSeating::Standing { capacity: 200 },
             },
         ],

@@ -2,8 +2,9 @@
 //!
 //! Venues, events, zones and tickets are public and have plain 64-bit numbers. Whatever grants
 //! something has a UUID that nobody can guess: of a user all random (version 4), of a reservation,
-//! payment or session the time and then 74 random bits (version 7, RFC 9562), so that what is made together
-//! is stored together. Random keys would have each sale write to pages of its own.
+//! an application, a payment or a session the time and then 74 random bits (version 7, RFC 9562), so
+//! that what is made together is stored together. Random keys would have each sale write to pages of
+//! its own.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -57,6 +58,10 @@ id!(
     ReservationId(Uuid)
 );
 id!(
+    /// An application for free tickets.
+    ApplicationId(Uuid)
+);
+id!(
     /// One attempt to pay for a reservation; the provider's idempotency key.
     PaymentId(Uuid)
 );
@@ -77,6 +82,13 @@ impl ReservationId {
 }
 
 impl SessionId {
+    /// A fresh, unguessable id.
+    pub fn random() -> Self {
+        Self(random_after_time())
+    }
+}
+
+impl ApplicationId {
     /// A fresh, unguessable id.
     pub fn random() -> Self {
         Self(random_after_time())

@@ -44,6 +44,7 @@ pub mod codes;
 
 pub mod reservations;
 
+pub mod applications;
 pub mod inquiries;
 pub mod reviews;
 

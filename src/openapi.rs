@@ -3,6 +3,8 @@
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApiService};
 use serde_json::{Map, Value, json};
 
+use crate::applications::admin::ReceivedApplicationsApi;
+use crate::applications::api::ApplicationsApi;
 use crate::catalog::api::CatalogApi;
 use crate::catalog::events::api::EventsApi;
 use crate::catalog::venues::api::VenuesApi;
@@ -31,6 +33,8 @@ pub type Calls = (
     ReviewsApi,
     InquiriesApi,
     MailApi,
+    ApplicationsApi,
+    ReceivedApplicationsApi,
     HealthApi,
 );
 
@@ -50,6 +54,10 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         ReviewsApi { app: app.clone() },
         InquiriesApi { app: app.clone() },
         MailApi { app: app.clone() },
+        ApplicationsApi { app: app.clone() },
+        ReceivedApplicationsApi {
+            office: office.clone(),
+        },
         HealthApi { app: app.clone() },
     );
     OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))

@@ -74,6 +74,12 @@ slugs! {
         "The event has another code that reads like this.";
     CodeInUse = "code-in-use", 409, "The code was used.",
         "Reservations, so many as `uses` says, were made with the code and stand in the way; it can be switched off.";
+    ByApplication = "by-application", 409, "These places are given away by application.",
+        "The places of the zone `zone_id` are given to those who apply, and cannot be reserved.";
+    AlreadyApplied = "already-applied", 409, "You have applied already.",
+        "The caller has an application for this event that is pending or granted.";
+    ApplicationsClosed = "applications-closed", 409, "No applications are taken now.",
+        "The event takes no applications, not yet (`opens_at`), not any more, or was cancelled.";
     HoldExpired = "hold-expired", 410, "The hold has ended.",
         "The hold ended at `expired_at`; its tickets are on sale again.";
     InvalidTransition = "invalid-transition", 409, "It is past that.",

@@ -171,6 +171,34 @@ const CHECKS: &[Check] = &[
                  OR (a.discount_amount > 0 AND r.code_id IS NULL)",
     },
     Check {
+        rule: "a granted application has a confirmed or refunded reservation, its applicant's, with its places",
+        sql: "SELECT 'application for ' || a.quantity || ' places of zone ' || a.zone_id AS example \
+              FROM applications a LEFT JOIN reservations r ON r.id = a.reservation_id \
+              WHERE a.status = 'granted' \
+                AND (COALESCE(r.status, '') NOT IN ('confirmed', 'refunded') \
+                     OR r.user_id <> a.user_id OR r.event_id <> a.event_id OR r.total_amount <> 0 \
+                     OR a.quantity <> (SELECT COUNT(*) FROM reservation_tickets h \
+                                       WHERE h.reservation_id = a.reservation_id) \
+                     OR a.quantity <> (SELECT COUNT(*) FROM reservation_tickets h \
+                                       JOIN tickets t ON t.id = h.ticket_id \
+                                       WHERE h.reservation_id = a.reservation_id \
+                                         AND t.zone_id = a.zone_id))",
+    },
+    Check {
+        rule: "a person has one application to an event that is pending or granted",
+        sql: "SELECT COUNT(*) || ' applications to event ' || event_id AS example \
+              FROM applications WHERE status IN ('pending', 'granted') \
+              GROUP BY user_id, event_id HAVING COUNT(*) > 1",
+    },
+    Check {
+        rule: "places given away by application are had only by those to whom they were granted",
+        sql: "SELECT 'ticket ' || t.id || ' is ' || t.status AS example FROM zones z \
+              JOIN tickets t ON t.zone_id = z.id \
+              LEFT JOIN applications a ON a.reservation_id = t.reservation_id \
+              WHERE z.by_application AND t.status IN ('held', 'sold') \
+                AND COALESCE(a.status, '') <> 'granted'",
+    },
+    Check {
         rule: "a settled cancellation leaves no hold, and no buyer without the promise of a refund",
         sql: "SELECT r.status || ' reservation of cancelled event ' || e.id AS example \
               FROM events e JOIN reservations r ON r.event_id = e.id \

@@ -22,6 +22,7 @@ mod m20261121_000015_sessions_and_accounts;
 mod m20261121_000017_ended_mails;
 mod m20261121_000018_reviews;
 mod m20261121_000019_inquiries;
+mod m20261121_000020_applications;
 
 /// Every change, in order.
 pub struct Migrator;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000017_ended_mails::Migration),
             Box::new(m20261121_000018_reviews::Migration),
             Box::new(m20261121_000019_inquiries::Migration),
+            Box::new(m20261121_000020_applications::Migration),
         ]
     }
 }

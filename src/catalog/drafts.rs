@@ -98,6 +98,9 @@ pub struct ZoneDraft {
     /// What it offers.
     #[oai(nullable, validator(max_length = "500"))]
     benefits: Option<String>,
+    /// Whether its places are given to those who apply, and to nobody else; then the price is 0.
+    #[oai(nullable)]
+    by_application: Option<bool>,
     /// Rows of seats, or places.
     seating: Seating,
 }
@@ -137,10 +140,18 @@ impl TryFrom<EventDraft> for NewEvent {
                     "must be the same in every zone",
                 ));
             }
+            let by_application = zone.by_application.unwrap_or(false);
+            if by_application && zone.price.amount != 0 {
+                return Err(Problem::invalid(
+                    &format!("zones[{i}].price.amount"),
+                    "must be 0 where the zone is given away by application",
+                ));
+            }
             zones.push(NewZone {
                 name: zone.name,
                 benefits: zone.benefits,
                 price_amount: zone.price.amount,
+                by_application,
                 seating: zone.seating.into(),
             });
         }
@@ -239,6 +250,7 @@ impl Example for EventDraft {
                 name: "Stalls".into(),
                 price: Money::example(),
                 benefits: None,
+                by_application: None,
                 seating: Seating::Seated(Seated {
                     rows: 20,
                     seats_per_row: 30,

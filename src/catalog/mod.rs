@@ -94,6 +94,8 @@ pub struct NewZone {
     pub benefits: Option<String>,
     /// Minor units.
     pub price_amount: i64,
+    /// Whether its places are given to those who apply, and to nobody else.
+    pub by_application: bool,
     pub seating: NewSeating,
 }
 

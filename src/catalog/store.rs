@@ -171,6 +171,7 @@ pub async fn insert_zone_with_tickets(
         capacity: Set(capacity),
         focus_row: Set(focus.map(|(row, _)| row)),
         focus_seat: Set(focus.map(|(_, seat)| seat)),
+        by_application: Set(new.by_application),
         ..Default::default()
     }
     .insert(tx)

@@ -116,6 +116,9 @@ pub struct Zone {
     pub benefits: Option<String>,
     /// The price of one ticket.
     pub price: Money,
+    /// Whether its places are given to those who apply, and to nobody else.
+    #[serde(default)]
+    pub by_application: bool,
     /// Rows of seats, or places.
     pub seating: Seating,
     /// How many tickets it has.
@@ -290,6 +293,7 @@ pub fn zones_with_counts(
             name: zone.name.clone(),
             benefits: zone.benefits.clone(),
             price: Money::new(zone.price_amount, currency),
+            by_application: zone.by_application,
             seating: seating(zone),
             capacity: zone.capacity.into(),
             available: number(counts.available),

@@ -3,6 +3,8 @@
 
 pub mod access_change;
 pub mod account_event;
+pub mod application;
+pub mod application_form;
 pub mod code;
 pub mod event;
 pub mod event_search;

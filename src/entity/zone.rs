@@ -24,6 +24,8 @@ pub struct Model {
     pub focus_row: Option<i32>,
     /// Its seat; given with the row.
     pub focus_seat: Option<i32>,
+    /// Whether its places are given to those who apply, and to nobody else.
+    pub by_application: bool,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

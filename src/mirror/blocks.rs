@@ -33,6 +33,16 @@ pub struct Focus {
     pub seat2: i64,
 }
 
+impl Focus {
+    /// A seat, by the number of its row and its own.
+    pub fn at(row: i32, seat: i32) -> Self {
+        Self {
+            row2: 2 * i64::from(row),
+            seat2: 2 * i64::from(seat),
+        }
+    }
+}
+
 /// Adjacent seats of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {

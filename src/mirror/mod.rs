@@ -14,6 +14,7 @@
 mod bits;
 mod blocks;
 mod feed;
+mod free;
 mod seats;
 mod store;
 mod suggest;
@@ -21,6 +22,7 @@ mod take;
 mod zone;
 
 pub use feed::follow;
+pub use free::FreePlaces;
 pub use seats::{Place, Seat, Seats};
 pub use take::Taken;
 pub use zone::Counts;
@@ -71,6 +73,14 @@ pub struct Facts {
     pub event: entity::event::Model,
     /// Its zones, in order of display.
     pub zones: Vec<entity::zone::Model>,
+}
+
+impl Facts {
+    /// Whether the places of a zone are given to those who apply, and to nobody else.
+    pub fn is_by_application(&self, zone_id: i64) -> bool {
+        let mut zones = self.zones.iter();
+        zones.any(|zone| zone.id == zone_id && zone.by_application)
+    }
 }
 
 enum Slot {

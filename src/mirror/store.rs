@@ -45,10 +45,7 @@ pub fn plan(zone: &zone::Model) -> ZonePlan {
     let focus = zone.focus_row.zip(zone.focus_seat);
     ZonePlan {
         id: zone.id,
-        focus: focus.map(|(row, seat)| Focus {
-            row2: 2 * i64::from(row),
-            seat2: 2 * i64::from(seat),
-        }),
+        focus: focus.map(|(row, seat)| Focus::at(row, seat)),
     }
 }
 

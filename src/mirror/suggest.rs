@@ -49,12 +49,13 @@ impl Seats {
     }
 
     /// The best block of that many seats in each of the other zones, the zones that are nearest in
-    /// the event's list first, until there are `how_many`.
+    /// the event's list first, until there are `how_many`. Only zones that are on offer count.
     pub fn blocks_elsewhere(
         &self,
         zone_id: i64,
         quantity: usize,
         how_many: usize,
+        is_on_offer: impl Fn(i64) -> bool,
     ) -> Vec<Vec<i64>> {
         let Some((own, _)) = self.zone(zone_id) else {
             return Vec::new();
@@ -66,6 +67,7 @@ impl Seats {
         let mut others: Vec<usize> = (0..self.zones().len()).collect();
         others.sort_by_key(|other| other.abs_diff(own));
         let others = others[1..].iter().map(|other| &self.zones()[*other]);
+        let others = others.filter(|zone| is_on_offer(zone.id));
         others.filter_map(block_in).take(how_many).collect()
     }
 

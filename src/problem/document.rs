@@ -30,7 +30,7 @@ pub struct ProblemDocument {
     /// that were free a moment ago, the nearest first; reserve one by its `ticket_ids`.
     #[oai(skip_serializing_if_is_none)]
     pub alternatives: Option<Vec<Alternative>>,
-    /// With `zone-sold-out` and `no-adjacent-seats`: the zone.
+    /// With `zone-sold-out`, `no-adjacent-seats` and `by-application`: the zone.
     #[oai(skip_serializing_if_is_none)]
     pub zone_id: Option<i64>,
     /// With `zone-sold-out` and `no-adjacent-seats`: how many places are left.
@@ -48,6 +48,9 @@ pub struct ProblemDocument {
     /// With `not-on-sale`: when the sale opens, where that is why.
     #[oai(skip_serializing_if_is_none)]
     pub sales_open_at: Option<DateTime<Utc>>,
+    /// With `applications-closed`: when applications are taken, where that is why.
+    #[oai(skip_serializing_if_is_none)]
+    pub opens_at: Option<DateTime<Utc>>,
     /// With `invalid-transition`: what it is now. Not `status`, which is the HTTP status.
     #[oai(skip_serializing_if_is_none)]
     pub current_status: Option<String>,
@@ -133,6 +136,8 @@ pub fn example(slug: Slug) -> Value {
         Slug::RateLimited => json!({"retry_after_ms": 5400}),
         Slug::ZoneSoldOut => json!({"zone_id": 2, "available": 1}),
         Slug::NotOnSale => json!({"sales_open_at": "2026-12-01T09:00:00Z"}),
+        Slug::ByApplication => json!({"zone_id": 2}),
+        Slug::ApplicationsClosed => json!({"opens_at": "2026-12-01T09:00:00Z"}),
         Slug::VersionMismatch => json!({"version": 8}),
         Slug::InvalidTransition => json!({"current_status": "confirmed"}),
         Slug::CodeNotValid => json!({"reason": "used-up"}),

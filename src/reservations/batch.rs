@@ -9,12 +9,15 @@ use std::time::Duration;
 use super::store::HeldTicket;
 use crate::codes::CodeText;
 use crate::entity::code;
+use crate::entity::event::EventStatus;
 use crate::entity::ledger::Cause;
 use crate::entity::payment::{self, PaymentStatus};
-use crate::entity::reservation;
 use crate::entity::ticket::TicketStatus;
+use crate::entity::{application, reservation};
 use crate::idempotency::{KeptAnswer, Key};
-use crate::ids::{EventId, PaymentId, ReservationId, TicketId, UserId, ZoneId};
+use crate::ids::{ApplicationId, EventId, PaymentId, ReservationId, TicketId, UserId, ZoneId};
+use crate::mail::Mail;
+use crate::mirror::Place;
 
 /// What a change must see, and what nobody else may change until it is committed.
 #[derive(Debug, Default)]
@@ -31,6 +34,10 @@ pub struct Needs {
     pub customers: Vec<(UserId, EventId)>,
     /// Codes of an event, with their uses.
     pub codes: Vec<(EventId, CodeText)>,
+    /// Applications to be decided on.
+    pub applications: Vec<ApplicationId>,
+    /// Zones of which places are given away.
+    pub zones: Vec<ZoneId>,
 }
 
 /// What a batch of changes needs together, without overlaps between them but for codes: whoever
@@ -43,6 +50,8 @@ pub struct Claimed {
     pub keys: HashSet<(UserId, String)>,
     pub customers: HashSet<(UserId, EventId)>,
     pub codes: HashSet<(EventId, CodeText)>,
+    pub applications: HashSet<ApplicationId>,
+    pub zones: HashSet<ZoneId>,
 }
 
 /// The database as it is while the batch keeps others from changing it.
@@ -56,6 +65,8 @@ pub struct Seen {
     pub customers: HashMap<(UserId, EventId), u32>,
     /// Those of the codes that there are.
     pub codes: HashMap<(EventId, CodeText), SeenCode>,
+    pub applications: HashMap<ApplicationId, SeenApplication>,
+    pub zones: HashMap<ZoneId, SeenZone>,
 }
 
 /// A ticket that somebody wants.
@@ -67,6 +78,8 @@ pub struct SeenTicket {
     pub version: i64,
     /// What it costs now, in minor units of the event's currency.
     pub price_amount: i64,
+    /// Whether its zone is given to those who apply, and to nobody else.
+    pub by_application: bool,
     /// Whether its event is published and its sale has not closed.
     pub is_for_sale: bool,
     /// Whether the sale has opened for everybody.
@@ -107,6 +120,34 @@ pub struct SeenReservation {
     pub now: DateTime<Utc>,
 }
 
+/// An application, and who made it.
+#[derive(Debug, Clone)]
+pub struct SeenApplication {
+    pub application: application::Model,
+    pub name: String,
+    pub email: String,
+}
+
+/// A zone of which places are given away. Nobody else gives any of it away meanwhile.
+#[derive(Debug, Clone)]
+pub struct SeenZone {
+    pub name: String,
+    /// The row and seat that the best ones are nearest to.
+    pub focus: Option<(i32, i32)>,
+    pub event: EventId,
+    pub event_title: String,
+    pub event_status: EventStatus,
+    pub starts_at: DateTime<Utc>,
+    /// ISO 4217.
+    pub currency: String,
+    /// Most tickets of the event that one customer may have.
+    pub limit_per_customer: Option<u32>,
+    /// Those of its places that are available; some thousands at the most.
+    pub places: Vec<Place>,
+    /// The database's time when it was read.
+    pub now: DateTime<Utc>,
+}
+
 /// What a change writes, all or nothing.
 #[derive(Debug, Default)]
 pub struct Writes {
@@ -120,7 +161,22 @@ pub struct Writes {
     pub payments: Vec<payment::Model>,
     /// Pending ones that have succeeded.
     pub paid: Vec<PaymentId>,
+    /// Pending ones that are granted.
+    pub granted: Vec<GrantedApplication>,
+    /// What is told to people, and when that was decided.
+    pub mails: Vec<(DateTime<Utc>, Mail)>,
     pub answers: Vec<KeptAnswer>,
+}
+
+/// An application that is granted.
+#[derive(Debug, Clone)]
+pub struct GrantedApplication {
+    pub application: ApplicationId,
+    /// The version from which it is granted.
+    pub version: i64,
+    pub reservation: ReservationId,
+    pub decided_by: UserId,
+    pub at: DateTime<Utc>,
 }
 
 /// A transition of one ticket on behalf of a reservation.
@@ -167,7 +223,9 @@ impl Claimed {
             && apart(&self.due, &needs.due)
             && apart(&self.due, &needs.reservations)
             && apart(&self.keys, &needs.keys)
-            && apart(&self.customers, &needs.customers);
+            && apart(&self.customers, &needs.customers)
+            && apart(&self.applications, &needs.applications)
+            && apart(&self.zones, &needs.zones);
         if is_free {
             self.tickets.extend(&needs.tickets);
             self.reservations.extend(&needs.reservations);
@@ -175,6 +233,8 @@ impl Claimed {
             self.keys.extend(needs.keys.iter().cloned());
             self.customers.extend(&needs.customers);
             self.codes.extend(needs.codes.iter().cloned());
+            self.applications.extend(&needs.applications);
+            self.zones.extend(&needs.zones);
         }
         is_free
     }
@@ -237,6 +297,8 @@ impl Writes {
         self.changed.extend(other.changed);
         self.payments.extend(other.payments);
         self.paid.extend(other.paid);
+        self.granted.extend(other.granted);
+        self.mails.extend(other.mails);
         self.answers.extend(other.answers);
     }
 
@@ -247,6 +309,8 @@ impl Writes {
             && self.changed.is_empty()
             && self.payments.is_empty()
             && self.paid.is_empty()
+            && self.granted.is_empty()
+            && self.mails.is_empty()
             && self.answers.is_empty()
     }
 }

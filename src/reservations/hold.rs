@@ -77,6 +77,9 @@ pub enum HoldError {
     NotOnSale {
         sales_open_at: Option<DateTime<Utc>>,
     },
+    /// Some of them are given to those who apply, and to nobody else.
+    #[error("the places of zone {zone} are given away by application")]
+    ByApplication { zone: ZoneId },
     /// Somebody has some of them.
     #[error("{} of the tickets are taken", .conflicts.len())]
     Taken {
@@ -300,6 +303,9 @@ impl Hold {
             if ticket.event != self.proposal.event || ticket.version < proposed.version {
                 // The database only ever goes on, so it is the mirror that is wrong.
                 return Err(HoldError::EventChanged);
+            }
+            if ticket.by_application {
+                return Err(HoldError::ByApplication { zone: ticket.zone });
             }
             found.push((proposed, ticket));
         }

@@ -15,6 +15,9 @@
 //! Every arrow is one transaction that compares versions and sets them, appends a ledger row for
 //! each ticket, and commits the caller's idempotency key with it ([`commit`]). The path of a hold
 //! reads top to bottom in [`api`], [`hold`], [`commit`] and [`store`].
+//!
+//! Places that are given away come into a confirmed reservation at once, by a [`Change`] of the slice
+//! that gives them away.
 
 pub mod api;
 mod batch;
@@ -36,7 +39,11 @@ mod store;
 mod terms;
 mod views;
 
+pub use batch::{
+    Failure, GrantedApplication, Move, Needs, Seen, SeenApplication, SeenZone, Writes,
+};
 pub use cancel::settle_cancelled_events;
+pub use commit::Change;
 pub use confirm::settle_lost_payments;
 pub use expire::{expire_due_holds, sample_active_holds};
 pub use views::{Reservation, ReservedTicket};
@@ -60,6 +67,11 @@ impl BoxOffice {
             app: app.clone(),
             committer: Committer::start(app),
         }
+    }
+
+    /// Makes a change durable; see [`Change`].
+    pub async fn commit<C: Change>(&self, change: C) -> Result<C::Done, C::Refused> {
+        self.committer.commit(change).await
     }
 
     /// A box office that sells nothing, for what needs none: the OpenAPI document.

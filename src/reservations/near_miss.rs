@@ -33,8 +33,10 @@ pub fn near(mirrored: &Arc<Mirrored>, wanted: &[TicketId]) -> Vec<Block> {
 
 /// The best blocks of the other zones, the nearest zone first.
 pub fn elsewhere(mirrored: &Arc<Mirrored>, zone: ZoneId, quantity: usize) -> Vec<Block> {
+    let facts = mirrored.facts();
+    let is_on_offer = |zone| !facts.is_by_application(zone);
     let seats = mirrored.seats();
-    let blocks = seats.blocks_elsewhere(zone.0, quantity, MOST);
+    let blocks = seats.blocks_elsewhere(zone.0, quantity, MOST, is_on_offer);
     blocks.iter().filter_map(|ids| block(&seats, ids)).collect()
 }
 

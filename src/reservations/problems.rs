@@ -107,6 +107,7 @@ const KEYS: &[Slug] = &[Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight
 const HOLD: &[Slug] = &[
     Slug::NotFound,
     Slug::NotOnSale,
+    Slug::ByApplication,
     Slug::TicketTaken,
     Slug::TicketContended,
     Slug::LimitExceeded,
@@ -124,6 +125,11 @@ impl From<HoldError> for Problem {
                 Self::invalid("ticket_ids", "must all be tickets of the event")
             }
             HoldError::NotOnSale { sales_open_at } => not_on_sale(sales_open_at),
+            HoldError::ByApplication { zone } => Self::new(
+                Slug::ByApplication,
+                "Apply for the places of this zone; they cannot be reserved.",
+            )
+            .with("zone_id", zone.0),
             HoldError::Taken {
                 conflicts,
                 alternatives,

@@ -137,6 +137,7 @@ async fn named(
     tickets: &[TicketId],
     code: Option<&CodeText>,
 ) -> Result<Proposal, HoldError> {
+    refuse_by_application(mirrored, tickets)?;
     let seen = look_at(&mirrored.seats(), tickets);
     let Some(seen) = seen else {
         // One of another event, or none at all: the database tells which.
@@ -153,6 +154,22 @@ async fn named(
     check_sale(app, mirrored, code)?;
     let ids = seen.iter().map(|c| c.ticket_id).collect::<Vec<_>>();
     Ok(propose_from(event, mirrored, &ids, None))
+}
+
+/// Before anything else: nobody can buy such a ticket, whatever it is.
+fn refuse_by_application(mirrored: &Mirrored, tickets: &[TicketId]) -> Result<(), HoldError> {
+    let facts = mirrored.facts();
+    if !facts.zones.iter().any(|zone| zone.by_application) {
+        return Ok(());
+    }
+    let seats = mirrored.seats();
+    let mut zones = tickets
+        .iter()
+        .filter_map(|id| Some(seats.get(id.0)?.zone_id));
+    match zones.find(|zone| facts.is_by_application(*zone)) {
+        Some(zone) => Err(HoldError::ByApplication { zone: ZoneId(zone) }),
+        None => Ok(()),
+    }
 }
 
 /// The tickets as the mirror knows them; `None` where it does not know all.
@@ -188,6 +205,10 @@ async fn named_by_the_database(
     if found.iter().any(|ticket| ticket.event_id != event.0) {
         return Err(HoldError::MixedEvents);
     }
+    if let Some(ticket) = found.iter().find(|ticket| ticket.by_application) {
+        let zone = ZoneId(ticket.zone_id);
+        return Err(HoldError::ByApplication { zone });
+    }
     // Somebody is interested in it.
     let mirrored = app.mirror.peek(event);
     let taken = found.iter().filter(|t| t.status != TicketStatus::Available);
@@ -220,6 +241,9 @@ fn places(
     quantity: usize,
     together: Together,
 ) -> Result<Option<Proposal>, HoldError> {
+    if mirrored.facts().is_by_application(zone.0) {
+        return Err(HoldError::ByApplication { zone });
+    }
     let mut seats = mirrored.seats();
     let taken = match together {
         // From a random spot on, so that instances rarely pick the same places.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod cancelled;
+mod grants;
 mod payments;
 mod reservations;
 mod writes;
@@ -40,6 +41,8 @@ pub struct Candidate {
     pub version: i64,
     pub zone_id: i64,
     pub zone_name: String,
+    /// Whether its zone is given to those who apply, and to nobody else.
+    pub by_application: bool,
 }
 
 impl Candidate {
@@ -131,6 +134,7 @@ pub async fn named_tickets(db: &Db, ids: &[TicketId]) -> Result<Vec<Candidate>, 
             ticket::Column::Version,
         ])
         .column_as(zone::Column::Name, "zone_name")
+        .column(zone::Column::ByApplication)
         .join(JoinType::InnerJoin, ticket::Relation::Zone.def())
         .filter(ticket::Column::Id.is_in(ids.iter().map(|id| id.0)))
         .order_by_asc(ticket::Column::Id)

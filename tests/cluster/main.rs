@@ -22,6 +22,7 @@ macro_rules! stories {
 }
 
 mod answers;
+mod applications;
 mod balancer;
 mod cancelling;
 mod dead_clients;

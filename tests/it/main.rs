@@ -8,6 +8,7 @@
 mod accounts;
 mod adjacent;
 mod admins;
+mod applications;
 mod architecture;
 mod bad_input;
 mod bad_requests;

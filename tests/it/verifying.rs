@@ -1,5 +1,6 @@
 //! `holdfast verify` finds what must not be, and the database refuses most of it in the first place.
 
+mod applications;
 mod catalogue;
 mod codes;
 mod people;
@@ -35,6 +36,7 @@ async fn every_planted_violation_is_found(app: &App) {
         sale.orphans(app),
         words::violations(app).await,
         codes::violations(&sale),
+        applications::violations(app).await,
     ];
     for Violation { rule, plant, undo } in violations.into_iter().flatten() {
         app.execute(&plant).await;
@@ -103,6 +105,7 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
         ),
         format!("UPDATE ledger SET version = 1 WHERE ticket_id = {sold}"),
         "UPDATE ledger SET cause = 'magic'".to_owned(),
+        "UPDATE zones SET by_application = TRUE".to_owned(),
     ] {
         let refused = connection.execute_unprepared(&statement).await;
         let Err(error) = refused else {

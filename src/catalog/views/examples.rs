@@ -57,6 +57,7 @@ impl Example for Zone {
             name: "Stalls".into(),
             benefits: None,
             price: Money::example(),
+            by_application: false,
             seating: Seating::Seated(Seated {
                 rows: 20,
                 seats_per_row: 30,

@@ -84,13 +84,13 @@ fn a_near_miss_is_within_128_seats() {
 #[test]
 fn other_zones_are_asked_in_the_order_of_the_list() {
     let seats = seats(&[&["..."], &["x.."], &["x.x"], &[".x.", "..x"], &["...."]]);
-    let elsewhere = seats.blocks_elsewhere(3, 2, 3);
+    let elsewhere = seats.blocks_elsewhere(3, 2, 3, |_| true);
     let expected = [[20_102, 20_103], [40_201, 40_202], [10_101, 10_102]];
     assert_eq!(elsewhere, expected);
-    assert_eq!(seats.blocks_elsewhere(3, 2, 1).len(), 1);
+    assert_eq!(seats.blocks_elsewhere(3, 2, 1, |_| true).len(), 1);
     assert_eq!(
-        seats.blocks_elsewhere(3, 4, 3),
+        seats.blocks_elsewhere(3, 4, 3, |_| true),
         [[50_101, 50_102, 50_103, 50_104]]
     );
-    assert!(seats.blocks_elsewhere(9, 2, 3).is_empty());
+    assert!(seats.blocks_elsewhere(9, 2, 3, |_| true).is_empty());
 }

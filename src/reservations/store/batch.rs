@@ -1,8 +1,9 @@
 //! What a batch of changes reads and writes: a few statements, however many changes there are.
 //!
-//! Rows are locked in one order, reservations before payments before customers before codes before
-//! tickets and each sort by id, so that the batches of several instances wait for each other rather
-//! than deadlock. SQLite, which has one writer at a time, has no row locks and needs none.
+//! Rows are locked in one order, applications before reservations before payments before customers
+//! before codes before events before zones before tickets and each sort by id, so that the batches of
+//! several instances wait for each other rather than deadlock. SQLite, which has one writer at a time,
+//! has no row locks and needs none.
 
 use sea_orm::{
     ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, FromQueryResult, QueryResult,
@@ -28,6 +29,9 @@ pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbEr
         backend: tx.get_database_backend(),
     };
     let mut seen = Seen::default();
+    if !needs.applications.is_empty() {
+        seen.applications = read.applications(needs.applications).await?;
+    }
     if !needs.reservations.is_empty() || !needs.due.is_empty() {
         seen.reservations = read.reservations(needs.reservations, needs.due).await?;
     }
@@ -36,6 +40,9 @@ pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbEr
     }
     if !needs.codes.is_empty() {
         seen.codes = read.codes(needs.codes).await?;
+    }
+    if !needs.zones.is_empty() {
+        seen.zones = read.zones(needs.zones).await?;
     }
     if !needs.tickets.is_empty() {
         seen.tickets = read.tickets(needs.tickets).await?;
@@ -46,14 +53,14 @@ pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbEr
     Ok(seen)
 }
 
-struct Reader<'a> {
-    tx: &'a DatabaseTransaction,
-    backend: DatabaseBackend,
+pub(super) struct Reader<'a> {
+    pub(super) tx: &'a DatabaseTransaction,
+    pub(super) backend: DatabaseBackend,
 }
 
 impl Reader<'_> {
     /// Runs a query over `rows`, which it calls `x`.
-    async fn query(
+    pub(super) async fn query(
         &self,
         rows: Rows,
         sql: impl FnOnce(String) -> String,
@@ -66,7 +73,7 @@ impl Reader<'_> {
     }
 
     /// The clause that locks rows of the table `alias`.
-    fn locking(&self, alias: &str) -> String {
+    pub(super) fn locking(&self, alias: &str) -> String {
         match self.backend {
             DatabaseBackend::Postgres => format!("FOR NO KEY UPDATE OF {alias}"),
             _ => String::new(),
@@ -84,6 +91,7 @@ impl Reader<'_> {
             .query(rows, |x| {
                 format!(
                     "SELECT t.id, t.event_id, t.zone_id, t.status, t.version, z.price_amount, \
+                            z.by_application, \
                             e.limit_per_customer, e.hold_secs, {now} AS now, \
                             e.status = 'published' \
                             AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_for_sale, \
@@ -105,6 +113,7 @@ impl Reader<'_> {
                     status: row.try_get("", "status")?,
                     version: row.try_get("", "version")?,
                     price_amount: row.try_get("", "price_amount")?,
+                    by_application: row.try_get("", "by_application")?,
                     is_for_sale: row.try_get("", "is_for_sale")?,
                     has_opened: row.try_get("", "has_opened")?,
                     limit_per_customer: limit.and_then(|limit| u32::try_from(limit).ok()),

@@ -8,17 +8,22 @@ use sea_orm::{
     ActiveEnum, ConnectionTrait, DatabaseBackend, DatabaseTransaction, DbErr, Statement, Value,
 };
 
+use super::grants::mark_granted;
 use crate::db::{self, Column, Rows};
 use crate::entity::payment;
 use crate::entity::reservation;
 use crate::entity::ticket::TicketStatus;
 use crate::idempotency::KeptAnswer;
 use crate::ids::PaymentId;
+use crate::mail;
 use crate::reservations::batch::{Move, Writes};
 
 /// Writes everything; false where something is not as it was read, so that nothing may stay.
-pub async fn write(tx: &DatabaseTransaction, writes: Writes) -> Result<bool, DbErr> {
+pub async fn write(tx: &DatabaseTransaction, mut writes: Writes) -> Result<bool, DbErr> {
     let backend = tx.get_database_backend();
+    for (at, mail) in std::mem::take(&mut writes.mails) {
+        mail::post(tx, at, mail).await?;
+    }
     let parts = parts(writes, backend);
     let expected: u64 = parts.iter().map(|part| part.rows_touched).sum();
     let touched = if backend == DatabaseBackend::Postgres {
@@ -30,12 +35,12 @@ pub async fn write(tx: &DatabaseTransaction, writes: Writes) -> Result<bool, DbE
 }
 
 /// Rows, and the statements that write them.
-struct Part {
-    name: &'static str,
-    rows: Rows,
-    statements: Vec<String>,
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) rows: Rows,
+    pub(super) statements: Vec<String>,
     /// How many rows the statements touch together.
-    rows_touched: u64,
+    pub(super) rows_touched: u64,
 }
 
 /// As one statement of many parts: one round trip.
@@ -106,6 +111,9 @@ fn parts(writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
     if !writes.paid.is_empty() {
         parts.push(mark_paid(&writes.paid, backend));
     }
+    if !writes.granted.is_empty() {
+        parts.push(mark_granted(&writes.granted));
+    }
     if !writes.answers.is_empty() {
         parts.push(keep_answers(writes.answers));
     }
@@ -154,9 +162,9 @@ fn insert_reservations(new: &[reservation::Model]) -> Part {
         statements: vec![
             "INSERT INTO reservations \
                (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
-                version, code_id) \
+                ended_at, version, code_id) \
              SELECT id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
-                    version, NULLIF(code_id, 0) \
+                    CASE WHEN status <> 'held' THEN created_at END, version, NULLIF(code_id, 0) \
              FROM made"
                 .into(),
         ],
@@ -248,17 +256,18 @@ fn move_tickets(moves: &[Move]) -> Part {
             .to_owned(),
     ];
     let mut rows_touched = 2 * count;
-    let moves_to = |to| moves.iter().filter(|m| m.to == to).count() as u64;
-    let (held, given_up) = (
-        moves_to(TicketStatus::Held),
-        moves_to(TicketStatus::Available),
-    );
-    if held > 0 {
+    let count_those = |is_meant: fn(&&Move) -> bool| moves.iter().filter(is_meant).count() as u64;
+    // Held, or given away at once.
+    let taken = count_those(|m| {
+        m.from == TicketStatus::Available && matches!(m.to, TicketStatus::Held | TicketStatus::Sold)
+    });
+    let given_up = count_those(|m| m.to == TicketStatus::Available);
+    if taken > 0 {
         statements.push(
             "INSERT INTO reservation_tickets \
                (reservation_id, ticket_id, price_amount, discount_amount, active) \
              SELECT reservation_id, ticket_id, price_amount, discount_amount, TRUE FROM moved \
-             WHERE to_status = 'held'"
+             WHERE from_status = 'available' AND to_status IN ('held', 'sold')"
                 .to_owned(),
         );
     }
@@ -270,7 +279,7 @@ fn move_tickets(moves: &[Move]) -> Part {
                 .to_owned(),
         );
     }
-    rows_touched += held + given_up;
+    rows_touched += taken + given_up;
     Part {
         name: "moved",
         rows,

@@ -4,6 +4,7 @@
 //! whichever way a test ends, nothing of it stays behind.
 
 mod app;
+mod applications;
 mod backend;
 mod background;
 mod builder;

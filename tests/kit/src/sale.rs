@@ -15,6 +15,7 @@ const CURRENCY: &str = "EUR";
 pub struct Zone {
     name: String,
     amount: i64,
+    by_application: bool,
     seating: Value,
 }
 
@@ -24,6 +25,7 @@ impl Zone {
         Self {
             name: name.to_owned(),
             amount,
+            by_application: false,
             seating: json!({ "kind": "seated", "rows": rows, "seats_per_row": seats_per_row }),
         }
     }
@@ -33,6 +35,7 @@ impl Zone {
         Self {
             name: name.to_owned(),
             amount,
+            by_application: false,
             seating: json!({ "kind": "standing", "capacity": capacity }),
         }
     }
@@ -44,10 +47,19 @@ impl Zone {
         self
     }
 
+    /// Given away by application, for nothing.
+    #[must_use]
+    pub fn by_application(mut self) -> Self {
+        self.amount = 0;
+        self.by_application = true;
+        self
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "name": self.name,
             "price": { "amount": self.amount, "currency": CURRENCY },
+            "by_application": self.by_application,
             "seating": self.seating,
         })
     }
