@@ -71,7 +71,7 @@ pub struct RejectionRequest {
 
 /// An application's state, to filter by.
 #[derive(Debug, Clone, Copy, Enum)]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "ApplicationStatus")]
 pub enum Status {
     /// Nobody has decided on it.
     Pending,

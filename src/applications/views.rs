@@ -35,7 +35,7 @@ pub struct ApplicationForm {
 /// A question to those who apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
 #[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields, example)]
+#[oai(deny_unknown_fields, example, rename = "ApplicationQuestion")]
 pub struct Question {
     /// What its answer is sent under.
     #[oai(validator(pattern = "^[a-z][a-z0-9_]{0,39}$"))]
@@ -87,6 +87,7 @@ pub struct Application {
 
 /// An answer, with the question as it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Object)]
+#[oai(rename = "ApplicationAnswer")]
 pub struct GivenAnswer {
     /// The key of the question.
     pub key: String,
@@ -122,6 +123,7 @@ pub struct Applicant {
 
 /// What somebody did with an application.
 #[derive(Debug, Clone, Object)]
+#[oai(rename = "ApplicationStep")]
 pub struct Step {
     /// What it became.
     pub status: String,
@@ -138,7 +140,7 @@ pub struct Step {
 
 /// What came of deciding on applications.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
-#[oai(example)]
+#[oai(example, rename = "ApplicationDecisions")]
 pub struct Decisions {
     /// One for each id, in the order in which they were named.
     pub results: Vec<Decision>,
@@ -146,6 +148,7 @@ pub struct Decisions {
 
 /// What came of deciding on an application.
 #[derive(Debug, Clone, Serialize, Deserialize, Object)]
+#[oai(rename = "ApplicationDecision")]
 pub struct Decision {
     /// The application.
     pub id: Uuid,
@@ -159,7 +162,7 @@ pub struct Decision {
 /// What can come of deciding on an application. All but the first two change nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Enum)]
 #[serde(rename_all = "snake_case")]
-#[oai(rename_all = "snake_case")]
+#[oai(rename_all = "snake_case", rename = "ApplicationOutcome")]
 pub enum Outcome {
     /// The applicant has the places.
     Granted,
