@@ -4,6 +4,7 @@ use kit::{App, Person, Zone};
 use serde_json::{Value, json};
 
 use super::read;
+use crate::editing::cancel;
 
 kit::stories! {
     answers_are_checked_against_what_is_asked,

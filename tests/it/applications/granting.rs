@@ -3,9 +3,8 @@
 use kit::{App, Person, Zone, eventually_eq, secs};
 use serde_json::{Value, json};
 
-use crate::editing::cancel;
-
 use super::{guest_event, read};
+use crate::editing::cancel;
 
 kit::stories! {
     whoever_is_granted_an_application_has_a_confirmed_reservation_for_nothing,
