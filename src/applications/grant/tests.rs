@@ -63,8 +63,15 @@ fn outcomes(grant: &Grant, seen: &Seen) -> Vec<Outcome> {
 fn applications_are_served_in_their_order_and_all_or_nothing() {
     let (grant, seen) = seen(5, &[2, 4, 3, 1]);
     let granted = outcomes(&grant, &seen);
-    use Outcome::{Granted, ZoneFull};
-    assert_eq!(granted, [Granted, ZoneFull, Granted, ZoneFull]);
+    assert_eq!(
+        granted,
+        [
+            Outcome::Granted,
+            Outcome::ZoneFull,
+            Outcome::Granted,
+            Outcome::ZoneFull
+        ]
+    );
     let (_, writes) = grant.decide(&seen).unwrap();
     let mut tickets: Vec<_> = writes.moves.iter().map(|one| one.ticket.0).collect();
     tickets.sort_unstable();
