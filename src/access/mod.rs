@@ -143,14 +143,13 @@ impl Access {
     /// a second. Returns how many changes there were.
     pub async fn read_changes(&self) -> Result<usize, DbErr> {
         let mut position = self.position.lock().await;
-        let position = match position.as_mut() {
-            Some(position) => position,
-            None => {
-                let since = self.db.read_time().await? - TimeDelta::hours(KEPT_HOURS);
-                let changes = store::changes_since(&self.db, since).await?;
-                self.learn(&changes);
-                position.insert(Position::after(&changes))
-            }
+        let position = if let Some(position) = position.as_mut() {
+            position
+        } else {
+            let since = self.db.read_time().await? - TimeDelta::hours(KEPT_HOURS);
+            let changes = store::changes_since(&self.db, since).await?;
+            self.learn(&changes);
+            position.insert(Position::after(&changes))
         };
         let missing = position.missing(Instant::now());
         let changes = store::changes_after(&self.db, position.high, &missing).await?;

@@ -113,8 +113,8 @@ pub async fn confirm_email(app: &App, token: &str) -> Result<(), IdentityError> 
     transact(app, move |work| {
         Box::pin(async move {
             let user = lock_owner(work, owner).await?;
-            let used = tokens::take(&work.tx, work.now, hash, Purpose::Email).await?;
-            let email = used
+            let spent = tokens::take(&work.tx, work.now, hash, Purpose::Email).await?;
+            let email = spent
                 .and_then(|token| token.email)
                 .ok_or(IdentityError::TokenNotValid)?;
             let notice = mails::address_changed(&user);

@@ -78,8 +78,8 @@ pub async fn reset_password(app: &App, token: &str, new: String) -> Result<(), I
     transact(app, move |work| {
         Box::pin(async move {
             let user = lock_owner(work, owner).await?;
-            let used = tokens::take(&work.tx, work.now, hash, Purpose::Password).await?;
-            if used.is_none() {
+            let spent = tokens::take(&work.tx, work.now, hash, Purpose::Password).await?;
+            if spent.is_none() {
                 return Err(IdentityError::TokenNotValid);
             }
             let user = store::set_password(&work.tx, user, password_hash).await?;
