@@ -93,6 +93,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("release_ticket", Owner),
     ("reserve_ticket", SignedIn),
     ("reset_password", Public),
+    ("send_test_mail", Admin),
 ];
 
 /// # Panics
