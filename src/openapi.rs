@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::catalog::api::CatalogApi;
 use crate::catalog::events::api::EventsApi;
 use crate::catalog::venues::api::VenuesApi;
+use crate::catalog::layout::api::LayoutApi;
+use crate::catalog::seats::api::SeatsApi;
+use crate::catalog::zones::api::ZonesApi;
 use crate::codes::api::CodesApi;
 use crate::health::HealthApi;
 use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
@@ -26,6 +29,9 @@ pub type Calls = (
     MeApi,
     PeopleApi,
     CatalogApi,
+    LayoutApi,
+    ZonesApi,
+    SeatsApi,
     CodesApi,
     ReservationsApi,
     ReviewsApi,
@@ -43,6 +49,9 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         MeApi { app: app.clone() },
         PeopleApi { app: app.clone() },
         CatalogApi { app: app.clone() },
+        LayoutApi { app: app.clone() },
+        ZonesApi { app: app.clone() },
+        SeatsApi { app: app.clone() },
         CodesApi { app: app.clone() },
         ReservationsApi {
             office: office.clone(),

@@ -6,8 +6,9 @@ use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
 
 use super::times::Times;
-use super::views::{Event, Seated, Seating, Standing, Venue};
-use super::{MAX_TICKETS, NewEvent, NewSeating, NewVenue, NewZone};
+use super::views::{Event, Seated, Venue};
+use super::zones::drafts::{ZoneDraft, ZoneSeating};
+use super::{MAX_TICKETS, NewEvent, NewVenue, NewZone};
 use crate::ids::VenueId;
 use crate::money::Money;
 use crate::problem::Problem;
@@ -85,23 +86,6 @@ pub struct EventDraft {
     zones: Vec<ZoneDraft>,
 }
 
-/// A zone to be made.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields)]
-pub struct ZoneDraft {
-    /// For display.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    name: String,
-    /// The price of one ticket.
-    price: Money,
-    /// What it offers.
-    #[oai(nullable, validator(max_length = "500"))]
-    benefits: Option<String>,
-    /// Rows of seats, or places.
-    seating: Seating,
-}
-
 impl TryFrom<VenueDraft> for NewVenue {
     type Error = Problem;
 
@@ -137,12 +121,7 @@ impl TryFrom<EventDraft> for NewEvent {
                     "must be the same in every zone",
                 ));
             }
-            zones.push(NewZone {
-                name: zone.name,
-                benefits: zone.benefits,
-                price_amount: zone.price.amount,
-                seating: zone.seating.into(),
-            });
+            zones.push(zone.into());
         }
         let tickets = |zone: &NewZone| u64::try_from(zone.seating.capacity()).unwrap_or(0);
         if zones.iter().map(tickets).sum::<u64>() > MAX_TICKETS {
@@ -187,23 +166,6 @@ pub fn check_pictures(picture: Option<&str>, gallery: &[String]) -> Result<(), P
     check_urls("gallery", gallery)
 }
 
-impl From<Seating> for NewSeating {
-    fn from(seating: Seating) -> Self {
-        match seating {
-            Seating::Seated(Seated {
-                rows,
-                seats_per_row,
-                focus,
-            }) => Self::Seated {
-                rows,
-                seats_per_row,
-                focus: focus.map(|focus| (focus.row, focus.seat)),
-            },
-            Seating::Standing(Standing { capacity }) => Self::Standing { capacity },
-        }
-    }
-}
-
 impl Example for VenueDraft {
     fn example() -> Self {
         let venue = Venue::example();
@@ -239,7 +201,7 @@ impl Example for EventDraft {
                 name: "Stalls".into(),
                 price: Money::example(),
                 benefits: None,
-                seating: Seating::Seated(Seated {
+                seating: ZoneSeating::Seated(Seated {
                     rows: 20,
                     seats_per_row: 30,
                     focus: None,

@@ -185,6 +185,17 @@ impl Zone {
         }
     }
 
+    /// The bits of the marked places.
+    pub fn marked_bits(&self) -> impl Iterator<Item = usize> {
+        let words = self.marked.iter().enumerate();
+        words
+            .filter(|(_, word)| **word != 0)
+            .flat_map(|(index, word)| {
+                let is_marked = move |bit: &usize| *word >> bit & 1 == 1;
+                (0..64).filter(is_marked).map(move |bit| index * 64 + bit)
+            })
+    }
+
     /// A word of a row in which the free places are ones.
     pub fn free_word(&self, row: &Row, index: usize) -> u64 {
         let word = row.first_word as usize + index;
