@@ -1,7 +1,7 @@
 //! Every query about venues, events, zones and tickets, but for those that move tickets.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
     EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
@@ -82,12 +82,14 @@ pub async fn published_event(
         .await
 }
 
+/// An event, kept from being edited by others until the transaction ends. Its key stays free: who
+/// makes a reservation refers to it, and may have locked tickets that this transaction is to wait for.
 pub async fn event_for_update(
     tx: &DatabaseTransaction,
     id: EventId,
 ) -> Result<Option<event::Model>, DbErr> {
     event::Entity::find_by_id(id.0)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .one(tx)
         .await
 }

@@ -78,6 +78,9 @@ struct Ticket {
     place: u32,
 }
 
+/// The traits of seats that go to those only who name them: accessible, and companion.
+const SET_ASIDE: i32 = 1 | 2;
+
 impl Seats {
     /// Builds the copy. Tickets of a zone that is not in the list are left out; of a ticket that
     /// comes twice, the higher version stays.
@@ -113,6 +116,11 @@ impl Seats {
     /// With names of their own for some of the tickets.
     #[must_use]
     pub fn with_names(mut self, named: Vec<Named>) -> Self {
+        for one in named.iter().filter(|named| named.traits & SET_ASIDE != 0) {
+            if let Some((zone, bit)) = self.locate(one.ticket_id) {
+                self.zones[zone].set_aside(bit);
+            }
+        }
         let index_of = |named: &Named| self.find(named.ticket_id).map(small);
         self.names = Names::new(named, index_of);
         self

@@ -41,5 +41,6 @@ mod paused_instances;
 mod people;
 mod places;
 mod races;
+mod seats;
 mod starting;
 mod tell;

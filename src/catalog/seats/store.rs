@@ -1,6 +1,7 @@
 //! Every query about single seats in the hands of their organiser.
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction,
     DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
@@ -35,7 +36,7 @@ pub async fn tickets_for_update(
         .filter(ticket::Column::EventId.eq(event.0))
         .filter(ticket::Column::Id.is_in(ids))
         .order_by_asc(ticket::Column::Id)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .all(tx)
         .await
 }
@@ -52,7 +53,7 @@ pub async fn free_for_update(
         .filter(ticket::Column::Status.eq(TicketStatus::Available))
         .order_by_asc(ticket::Column::Id)
         .limit(limit)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .all(tx)
         .await
 }
@@ -68,7 +69,7 @@ pub async fn removed_for_update(
         .filter(ticket::Column::Removed.eq(true))
         .order_by_asc(ticket::Column::Id)
         .limit(limit)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .all(tx)
         .await
 }
