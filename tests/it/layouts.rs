@@ -1,17 +1,16 @@
 //! Layouts of venues, and the events that are made from them.
 
+mod refused;
+
 use kit::{Answer, App, Event};
 use serde_json::{Value, json};
 
 kit::stories! {
     a_layout_reads_back_as_it_was_sent_and_says_how_many_find_room,
-    a_layout_is_changed_by_admins_who_have_read_it,
-    a_layout_at_odds_with_itself_is_refused_with_the_field_named,
     names_of_a_layout_are_on_every_answer,
-    seats_side_by_side_never_cross_an_aisle,
+    seats_side_by_side_never_cross_an_aisle_and_accessible_ones_are_kept,
     the_best_seat_is_the_one_nearest_to_the_focal_point,
     an_event_keeps_its_seats_when_the_layout_changes,
-    a_zone_of_no_section_is_refused,
     a_plan_is_told_again_only_when_it_has_changed,
 }
 
@@ -116,103 +115,6 @@ async fn a_layout_reads_back_as_it_was_sent_and_says_how_many_find_room(app: &Ap
     );
 }
 
-async fn a_layout_is_changed_by_admins_who_have_read_it(app: &App) {
-    let venue = app.venue().await;
-    let path = format!("/api/venues/{venue}/layout");
-    let (admin, buyer) = (app.admin().await, app.buyer().await);
-    let put = || app.put(&path).json(&layout());
-    put().await.expect_problem(401, "unauthenticated");
-    put()
-        .by(&buyer)
-        .if_match(1)
-        .await
-        .expect_problem(403, "forbidden");
-    put()
-        .by(&admin)
-        .await
-        .expect_problem(428, "precondition-required");
-    let refused = put().by(&admin).if_match(7).await;
-    assert_eq!(
-        refused.expect_problem(412, "version-mismatch")["version"],
-        1
-    );
-    put().by(&admin).if_match(1).await.expect(200);
-    let outdated = app.delete(&path).by(&admin).if_match(1).await;
-    outdated.expect_problem(412, "version-mismatch");
-    app.delete(&path)
-        .by(&buyer)
-        .await
-        .expect_problem(403, "forbidden");
-    let nowhere = app.put("/api/venues/999999/layout").by(&admin).if_match(1);
-    nowhere
-        .json(&layout())
-        .await
-        .expect_problem(404, "not-found");
-}
-
-async fn a_layout_at_odds_with_itself_is_refused_with_the_field_named(app: &App) {
-    let venue = app.venue().await;
-    let row = "/sections/0/rows/1";
-    for (pointer, value, field) in [
-        ("/sections/1/name", json!("Circle"), "sections[1].name"),
-        ("/sections/1/capacity", json!(0), "capacity"),
-        ("/sections/1/capacity", json!(1_000_000_000), "capacity"),
-        ("/sections/1/capacity", json!(1_000_000), "sections"),
-        ("/sections/0/rows", json!([]), "rows"),
-        ("/sections/0/kind", json!("flying"), "sections[0].kind"),
-        ("/sections/0/position/x", json!(1e9), "x"),
-        ("/focal_point/z", json!(1), "focal_point.z"),
-        (
-            &format!("{row}/label"),
-            json!("Box 1"),
-            "sections[0].rows[1].label",
-        ),
-        (
-            &format!("{row}/label"),
-            json!("a name that is too long"),
-            "label",
-        ),
-        (&format!("{row}/seats"), json!(0), "seats"),
-        (&format!("{row}/seats"), json!(501), "seats"),
-        (
-            &format!("{row}/accessible"),
-            json!([7]),
-            "sections[0].rows[1].accessible[0]",
-        ),
-        (
-            &format!("{row}/aisles_after"),
-            json!([6]),
-            "sections[0].rows[1].aisles_after[0]",
-        ),
-        (
-            &format!("{row}/labels"),
-            json!(["x"]),
-            "sections[0].rows[1].first_label",
-        ),
-        (
-            "/sections/0/rows/0/labels/1",
-            json!("1a"),
-            "sections[0].rows[0].labels[1]",
-        ),
-    ] {
-        let mut layout = layout();
-        let (parent, member) = pointer.rsplit_once('/').unwrap();
-        match layout.pointer_mut(parent).unwrap() {
-            Value::Array(items) => items[member.parse::<usize>().unwrap()] = value,
-            object => object[member] = value,
-        }
-        let refused = put_layout(app, venue, 1, &layout).await;
-        let refused = refused.expect_problem(400, "validation-failed");
-        assert_eq!(
-            refused["errors"][0]["field"], field,
-            "{pointer}: {refused:?}"
-        );
-    }
-    app.get(&format!("/api/venues/{venue}/layout"))
-        .await
-        .expect(404);
-}
-
 async fn names_of_a_layout_are_on_every_answer(app: &App) {
     let venue = app.venue().await;
     put_layout(app, venue, 1, &layout()).await.expect(200);
@@ -293,7 +195,7 @@ async fn names_of_a_layout_are_on_every_answer(app: &App) {
     assert_eq!(names(&paid["tickets"]), expected);
 }
 
-async fn seats_side_by_side_never_cross_an_aisle(app: &App) {
+async fn seats_side_by_side_never_cross_an_aisle_and_accessible_ones_are_kept(app: &App) {
     let venue = app.venue().await;
     put_layout(app, venue, 1, &layout()).await.expect(200);
     let id = on_sale(app, venue, &["Circle"]).await;
@@ -303,7 +205,7 @@ async fn seats_side_by_side_never_cross_an_aisle(app: &App) {
         .expect(200);
     let zone = map["zones"][0]["zone_id"].as_i64().unwrap();
     let (event, buyer) = (event(id, venue), app.buyer().await);
-    // Rows of four, and of two and four.
+    // Rows of four, and of two and four; the two are for wheelchairs and who comes along.
     let refused = app.reserve_together(&buyer, &event, zone, 5).await;
     assert_eq!(
         refused.expect_problem(409, "no-adjacent-seats")["largest_block"],
@@ -314,17 +216,18 @@ async fn seats_side_by_side_never_cross_an_aisle(app: &App) {
             .await
             .expect(201);
     }
-    let last = app
-        .reserve_together(&buyer, &event, zone, 2)
-        .await
-        .expect(201);
-    let seats: Vec<_> = last["tickets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|t| &t["seat"])
-        .collect();
-    assert_eq!(seats, ["101", "102"]);
+    // Nobody is given those who did not name them.
+    for ask in [
+        app.reserve_together(&buyer, &event, zone, 2),
+        app.reserve_places(&buyer, &event, zone, 1),
+    ] {
+        let refused = ask.await.expect_problem(409, "zone-sold-out");
+        assert_eq!(refused["available"], 0);
+    }
+    let first = map["zones"][0]["rows"][1]["first_ticket_id"].as_i64();
+    let pair = [first.unwrap(), first.unwrap() + 1];
+    let named = app.reserve_tickets(&buyer, &event, &pair).await.expect(201);
+    assert_eq!(named["tickets"][0]["seat"], "101");
 }
 
 async fn the_best_seat_is_the_one_nearest_to_the_focal_point(app: &App) {
@@ -366,24 +269,6 @@ async fn an_event_keeps_its_seats_when_the_layout_changes(app: &App) {
     assert_eq!(app.get(&path).await.expect(200).body, before.body);
     let plan = app.get(&format!("/api/events/{id}/plan")).await.expect(200);
     assert_eq!(plan["zones"][0]["rows"][0]["row"], "Box 1");
-}
-
-async fn a_zone_of_no_section_is_refused(app: &App) {
-    let venue = app.venue().await;
-    let admin = app.admin().await;
-    for sections in [["Circle"], ["Moon"]] {
-        let refused = app
-            .post("/api/events")
-            .by(&admin)
-            .json(&draft(venue, &sections))
-            .await;
-        let refused = refused.expect_problem(400, "validation-failed");
-        assert_eq!(refused["errors"][0]["field"], "zones[0].seating.section");
-        if sections == ["Circle"] {
-            put_layout(app, venue, 1, &layout()).await.expect(200);
-        }
-    }
-    assert_eq!(app.count("SELECT count(*) FROM events").await, 0);
 }
 
 async fn a_plan_is_told_again_only_when_it_has_changed(app: &App) {

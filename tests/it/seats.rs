@@ -1,16 +1,16 @@
 //! Single seats in the hands of their organiser: withheld, and taken out of the event.
 
-use kit::{Answer, App, Call, Event, Zone, race};
+mod racing;
+
+use kit::{Answer, App, Call, Event, Zone};
 use serde_json::{Value, json};
 
 kit::stories! {
     a_withheld_seat_is_nobodys_until_it_is_put_on_sale_again,
     seats_are_withheld_all_or_none,
     withholding_twice_with_a_key_does_it_once,
-    a_seat_is_withheld_or_held_and_never_both,
     a_seat_that_was_taken_out_is_there_for_nobody,
     what_is_held_or_sold_cannot_be_taken_out,
-    a_seat_is_taken_out_or_held_and_never_both,
     only_admins_have_their_hands_on_seats,
     the_seats_of_a_draft_are_edited_before_anybody_sees_them,
     what_is_off_about_seats_is_named,
@@ -176,30 +176,6 @@ async fn withholding_twice_with_a_key_does_it_once(app: &App) {
     assert_eq!(app.count("SELECT count(*) FROM ledger").await, 1);
 }
 
-async fn a_seat_is_withheld_or_held_and_never_both(app: &App) {
-    let event = app.on_sale(&[Zone::seated("Stalls", 1, 12, 4500)]).await;
-    let (admin, buyers) = (app.admin().await, app.buyers(3).await);
-    let path = format!("/api/events/{}/seats/block", event.id);
-    for &seat in event.tickets() {
-        let answers = race(4, |number| {
-            if number == 0 {
-                let mut body = named(&[(seat, 0)]);
-                body["reason"] = json!("House seat");
-                app.post(&path).by(&admin).json(&body)
-            } else {
-                app.reserve(&buyers[number - 1], seat)
-            }
-        })
-        .await;
-        let won = answers.iter().filter(|answer| answer.is_success()).count();
-        assert!(won <= 1, "{answers:?}");
-        let status = app.ticket_status(seat).await;
-        let blocked = answers[0].is_success();
-        assert_eq!(status == "blocked", blocked, "{answers:?}");
-        assert_eq!(status == "held", won == 1 && !blocked, "{answers:?}");
-    }
-}
-
 async fn a_seat_that_was_taken_out_is_there_for_nobody(app: &App) {
     let event = app.on_sale(&[Zone::seated("Stalls", 2, 4, 4500)]).await;
     let buyer = app.buyer().await;
@@ -277,41 +253,6 @@ async fn what_is_held_or_sold_cannot_be_taken_out(app: &App) {
     let refused = edit(app, &other, "remove", &[(other.tickets()[0], 0)]).await;
     refused.expect_problem(409, "seats-in-use");
     assert_eq!(app.ticket_status(other.tickets()[0]).await, "available");
-}
-
-async fn a_seat_is_taken_out_or_held_and_never_both(app: &App) {
-    let event = app.on_sale(&[Zone::seated("Stalls", 1, 9, 4500)]).await;
-    let (admin, buyers) = (app.admin().await, app.buyers(3).await);
-    let path = format!("/api/events/{}/seats/remove", event.id);
-    for &seat in &event.tickets()[1..] {
-        let body = named(&[(seat, 0)]);
-        let answers = race(4, |number| match number {
-            0 => app
-                .post(&path)
-                .by(&admin)
-                .header("if-match", "*")
-                .json(&body),
-            _ => app.reserve(&buyers[number - 1], seat),
-        })
-        .await;
-        let held = answers[1..]
-            .iter()
-            .filter(|answer| answer.is_success())
-            .count();
-        assert!(
-            held + usize::from(answers[0].is_success()) <= 1,
-            "{answers:?}"
-        );
-        for refused in answers.iter().filter(|answer| !answer.is_success()) {
-            let slugs = ["ticket-taken", "ticket-contended", "not-found"];
-            assert!(slugs.contains(&refused.slug()), "{refused:?}");
-        }
-    }
-    let left = app.seats(&event, "available").await + app.seats(&event, "held").await;
-    let removed = app
-        .count("SELECT count(*) FROM tickets WHERE removed")
-        .await;
-    assert_eq!(left + removed, 9, "every seat is one or the other");
 }
 
 async fn only_admins_have_their_hands_on_seats(app: &App) {
