@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::api::CatalogApi;
 use crate::catalog::events::api::EventsApi;
-use crate::catalog::venues::api::VenuesApi;
 use crate::catalog::layout::api::LayoutApi;
 use crate::catalog::seats::api::SeatsApi;
+use crate::catalog::venues::api::VenuesApi;
 use crate::catalog::zones::api::ZonesApi;
 use crate::codes::api::CodesApi;
 use crate::health::HealthApi;

@@ -117,8 +117,8 @@ fn draw_row<'a>(row: &[Place], labels: impl Fn(&Place) -> Labels<'a>) -> SeatRow
     let versions: Vec<i64> = row.iter().map(|place| place.version).collect();
     let is_untouched = versions.iter().all(|version| *version == 0);
     let own: Vec<Labels<'_>> = row.iter().map(labels).collect();
-    let named = row.iter().zip(&own);
-    let names = named.map(|(place, own)| seat_name(place.seat, own.seat));
+    let seats = row.iter().zip(&own);
+    let names = seats.map(|(place, own)| seat_name(place.seat, own.seat));
     let names: Vec<String> = names.map(Option::unwrap_or_default).collect();
     let is_counted = (1..)
         .zip(&names)
@@ -232,12 +232,12 @@ mod tests {
         let seats = [1, 2, 4].map(|at| seat(10 + i64::from(at), 1, at, SeatStatus::Available, 0));
         let labels = |place: &Place| Labels {
             row: Some("Box"),
-            seat: (place.seat == Some(4)).then_some("3"),
+            seat: (place.seat == Some(4)).then_some("3a"),
             traits: i32::from(place.seat == Some(1)),
         };
         let row = &draw_rows(seats.into_iter(), labels)[0];
         assert_eq!(row.row, "Box");
-        let names = ["1", "2", "3"].map(str::to_owned).to_vec();
+        let names = ["1", "2", "3a"].map(str::to_owned).to_vec();
         assert_eq!(row.labels, Some(names));
         assert_eq!(row.gaps_after, Some(vec![2]));
         assert_eq!(row.traits.as_deref(), Some("100"));

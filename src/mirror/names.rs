@@ -46,7 +46,7 @@ const TRAIT_BITS: u32 = 3;
 
 impl Names {
     /// Gathers the names of tickets; `index_of` says which ticket that is, where it is one.
-    pub fn new(named: Vec<Named>, index_of: impl Fn(&Named) -> Option<u32>) -> Self {
+    pub fn new(tickets: Vec<Named>, index_of: impl Fn(&Named) -> Option<u32>) -> Self {
         let mut known: HashMap<String, u32> = HashMap::new();
         let mut texts = Vec::new();
         let mut intern = |text: Option<String>| {
@@ -57,8 +57,8 @@ impl Names {
                 })
             })
         };
-        let mut names = Vec::with_capacity(named.len());
-        for one in named {
+        let mut names = Vec::with_capacity(tickets.len());
+        for one in tickets {
             if let Some(ticket) = index_of(&one) {
                 let traits = one.traits.unsigned_abs() & ((1 << TRAIT_BITS) - 1);
                 names.push(Name {

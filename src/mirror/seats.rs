@@ -143,6 +143,7 @@ impl Seats {
 
     /// Puts what was read meanwhile in the place of these, with all that was told since and the
     /// marks of attempts; gives the old ones.
+    #[must_use]
     pub fn replace(&mut self, mut new: Self) -> Self {
         for (ticket_id, version, status) in self.learnt.take().unwrap_or_default() {
             new.set(ticket_id, version, status);

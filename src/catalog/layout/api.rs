@@ -46,7 +46,7 @@ impl LayoutApi {
         /// The venue.
         venue_id: Path<i64>,
     ) -> Result<Edited<Layout>, Refused<ReadProblems>> {
-        let (layout, version) = read_layout(self.app.db.reader(), VenueId(venue_id.0)).await?;
+        let (layout, version) = read_layout(&self.app.db, VenueId(venue_id.0)).await?;
         Ok(Edited::Now(Json(layout), entity_tag(version)))
     }
 

@@ -14,8 +14,9 @@ pub use check::check_rows;
 pub use drawing::{Layout, Point, Row, SectionKind};
 pub use places::{NewSeat, Plan, PlannedRow, focus, plan, seats_of_row, seats_of_rows};
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
+use sea_orm::{DatabaseTransaction, DbErr};
 
+use crate::db::Db;
 use crate::entity::venue_layout;
 use crate::ids::VenueId;
 use crate::precondition::{Expected, VersionMismatch};
@@ -41,11 +42,16 @@ pub enum LayoutError {
 }
 
 /// The layout of a venue and the venue's version.
-pub async fn read_layout(
-    connection: &impl ConnectionTrait,
-    id: VenueId,
-) -> Result<(Layout, i64), LayoutError> {
-    let venue = store::layout(connection, id).await?;
+pub async fn read_layout(db: &Db, id: VenueId) -> Result<(Layout, i64), LayoutError> {
+    read(store::layout(db.reader(), id).await?)
+}
+
+/// The layout of a venue as a transaction sees it.
+pub async fn layout_to_copy(tx: &DatabaseTransaction, id: VenueId) -> Result<Layout, LayoutError> {
+    Ok(read(store::layout(tx, id).await?)?.0)
+}
+
+fn read(venue: Option<venue_layout::Model>) -> Result<(Layout, i64), LayoutError> {
     let venue = venue.ok_or(LayoutError::NoSuchVenue)?;
     let text = venue.layout.ok_or(LayoutError::NoLayout)?;
     Ok((serde_json::from_str(&text)?, venue.version))

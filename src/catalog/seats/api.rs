@@ -8,8 +8,7 @@ use super::plan::{EventPlan, draw_plan};
 use super::problems::{BlockProblems, ListProblems, ReadProblems, RemoveProblems};
 use super::views::{BlockedList, SeatList, SeatsMoved, SeatsToBlock, SeatsToMove, seen_seats};
 use super::{
-    SeatError, block_seats, commit_and_tell, remove_seats, restore_seats, store, unblock_seats,
-    zone_of,
+    block_seats, commit_and_tell, remove_seats, restore_seats, store, unblock_seats, zone_of,
 };
 use crate::auth::AdminOnly;
 use crate::body::Body;
@@ -128,7 +127,7 @@ impl SeatsApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<SeatList>, Refused<ListProblems>> {
         let db = &self.app.db;
-        let zone = zone_of(db.reader(), EventId(event_id.0), ZoneId(zone_id.0)).await?;
+        let zone = zone_of(db, EventId(event_id.0), ZoneId(zone_id.0)).await?;
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);
         let after = Cursor::read(cursor.0)?;
         let seats = store::seats_of_zone(db, ZoneId(zone.id), after, limit).await?;
@@ -224,7 +223,7 @@ impl SeatsApi {
         let key = Key::read(key.0, admin.0.id, "unblock_seats", &(id, &body.0))?;
         let seats = seen_seats(&body.0.tickets)?;
         let done = commit_and_tell(&self.app, key, move |tx, now| {
-            Box::pin(async move { Ok::<_, SeatError>(unblock_seats(tx, now, id, &seats).await?) })
+            Box::pin(async move { unblock_seats(tx, now, id, &seats).await })
         });
         Ok(moved(done.await?))
     }

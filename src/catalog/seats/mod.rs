@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::store::zones;
 use super::zones::{ZoneError, event_to_edit, raise_version, recount};
+use crate::db::Db;
 use crate::entity::ledger::Cause;
 use crate::entity::ticket::{self, TicketStatus};
 use crate::entity::{event, zone};
@@ -111,7 +112,7 @@ pub async fn block_seats(
     let tickets = seats_to_move(tx, event, wanted, Transition::Block).await?;
     let moved = move_tickets(tx, now, tickets, Transition::Block).await?;
     store::insert_blocks(tx, now, &moved, by, reason).await?;
-    Ok(views::seats_moved(event, moved))
+    Ok(views::seats_moved(event, &moved))
 }
 
 /// Puts seats that were withheld on sale again, all or none.
@@ -124,7 +125,7 @@ pub async fn unblock_seats(
     let tickets = seats_to_move(tx, event, wanted, Transition::Unblock).await?;
     store::delete_blocks(tx, &tickets).await?;
     let moved = move_tickets(tx, now, tickets, Transition::Unblock).await?;
-    Ok(views::seats_moved(event, moved))
+    Ok(views::seats_moved(event, &moved))
 }
 
 /// Takes seats that are nobody's out of the event, all or none; gives the event as it is then.
@@ -168,7 +169,7 @@ async fn move_and_recount(
         }
     }
     let event = raise_version(tx, event).await?;
-    Ok((event, views::seats_moved(id, moved)))
+    Ok((event, views::seats_moved(id, &moved)))
 }
 
 /// The tickets as they are, kept from changing, where all of them can be moved.
@@ -198,12 +199,8 @@ async fn seats_to_move(
 }
 
 /// A zone of an event, for its organiser.
-async fn zone_of(
-    connection: &impl sea_orm::ConnectionTrait,
-    event: EventId,
-    id: ZoneId,
-) -> Result<zone::Model, ZoneError> {
-    let zones = zones(connection, event).await?;
+async fn zone_of(db: &Db, event: EventId, id: ZoneId) -> Result<zone::Model, ZoneError> {
+    let zones = zones(db.reader(), event).await?;
     let zone = zones.into_iter().find(|zone| zone.id == id.0);
     zone.ok_or(ZoneError::NoSuchZone)
 }

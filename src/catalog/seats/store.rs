@@ -182,7 +182,7 @@ pub async fn delete_blocks(
 
 /// A ticket that is withheld, and why.
 #[derive(Debug, FromQueryResult)]
-pub struct Blocked {
+pub struct Withheld {
     pub ticket_id: i64,
     pub zone_id: i64,
     pub zone_name: String,
@@ -202,7 +202,7 @@ pub async fn blocked(
     event: EventId,
     after: Option<Cursor<i64>>,
     limit: u64,
-) -> Result<Vec<Blocked>, DbErr> {
+) -> Result<Vec<Withheld>, DbErr> {
     let ticket = seat_block::Entity::belongs_to(ticket::Entity)
         .from(seat_block::Column::TicketId)
         .to(ticket::Column::Id);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-use super::store::Blocked;
+use super::store::Withheld;
 use super::{Changed, SeenSeat};
 use crate::catalog::names::trait_names;
 use crate::catalog::views::ticket_status_name;
@@ -144,12 +144,12 @@ pub struct BlockedList {
 }
 
 /// The answer to something that moved these tickets.
-pub fn seats_moved(event: EventId, moved: Vec<ticket::Model>) -> Changed<SeatsMoved> {
+pub fn seats_moved(event: EventId, moved: &[ticket::Model]) -> Changed<SeatsMoved> {
     let answer = SeatsMoved {
         event_id: event.0,
         tickets: moved.iter().map(Into::into).collect(),
     };
-    Changed::new(answer, &moved)
+    Changed::new(answer, moved)
 }
 
 impl From<&ticket::Model> for ListedSeat {
@@ -167,8 +167,8 @@ impl From<&ticket::Model> for ListedSeat {
     }
 }
 
-impl From<Blocked> for BlockedSeat {
-    fn from(blocked: Blocked) -> Self {
+impl From<Withheld> for BlockedSeat {
+    fn from(blocked: Withheld) -> Self {
         Self {
             ticket_id: blocked.ticket_id,
             zone_id: blocked.zone_id,

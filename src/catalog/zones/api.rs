@@ -188,7 +188,6 @@ impl ZonesApi {
         method = "post",
         operation_id = "add_seats"
     )]
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
     async fn add_seats(
         &self,
         admin: AdminOnly,

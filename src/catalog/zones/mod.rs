@@ -16,7 +16,7 @@ pub use grow::{add_seats, set_capacity};
 
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::layout::{Layout, LayoutError, read_layout};
+use super::layout::{Layout, LayoutError, layout_to_copy};
 use super::seats::SeatError;
 use super::store::{event_for_update, zones};
 use super::{MAX_TICKETS, NewSeating, NewZone};
@@ -238,8 +238,8 @@ async fn layout_for(
     if !new.iter().any(needs_it) {
         return Ok(None);
     }
-    match read_layout(tx, VenueId(event.venue_id)).await {
-        Ok((layout, _)) => Ok(Some(layout)),
+    match layout_to_copy(tx, VenueId(event.venue_id)).await {
+        Ok(layout) => Ok(Some(layout)),
         Err(LayoutError::NoLayout) => Ok(None),
         Err(err) => Err(err.into()),
     }

@@ -212,7 +212,7 @@ fn an_attempt_keeps_its_places_when_the_seats_are_read_anew() {
     let tickets = (0..6)
         .map(|n| seat(10 + i64::from(n), 1, 1, 1 + n))
         .collect();
-    seats.replace(Seats::new(plans(&[1]), tickets));
+    drop(seats.replace(Seats::new(plans(&[1]), tickets)));
     assert!(seats.mark(&[11]).is_empty(), "it is still marked");
     seats.give_back(&[11, 17]);
     assert_eq!(seats.mark(&[11]), [11]);
