@@ -3,8 +3,8 @@
 mod catalogue;
 mod codes;
 mod people;
-mod words;
 mod seats;
+mod words;
 
 use std::collections::BTreeSet;
 
