@@ -7,7 +7,10 @@ use crate::applications::admin::ReceivedApplicationsApi;
 use crate::applications::api::ApplicationsApi;
 use crate::catalog::api::CatalogApi;
 use crate::catalog::events::api::EventsApi;
+use crate::catalog::layout::api::LayoutApi;
+use crate::catalog::seats::api::SeatsApi;
 use crate::catalog::venues::api::VenuesApi;
+use crate::catalog::zones::api::ZonesApi;
 use crate::codes::api::CodesApi;
 use crate::health::HealthApi;
 use crate::identity::api::{IdentityApi, MeApi, PeopleApi};
@@ -21,45 +24,52 @@ use crate::reviews::api::ReviewsApi;
 use crate::state::App;
 
 /// Every call of the API.
-pub type Calls = (
-    IdentityApi,
+pub type Calls = (People, Catalogue, Sale, Words, Operations);
+
+type People = (IdentityApi, MeApi, PeopleApi);
+type Catalogue = (
     VenuesApi,
     EventsApi,
-    MeApi,
-    PeopleApi,
     CatalogApi,
-    CodesApi,
-    ReservationsApi,
+    LayoutApi,
+    ZonesApi,
+    SeatsApi,
+);
+type Sale = (CodesApi, ReservationsApi);
+type Words = (
     ReviewsApi,
     InquiriesApi,
-    MailApi,
     ApplicationsApi,
     ReceivedApplicationsApi,
-    HealthApi,
 );
+type Operations = (MailApi, HealthApi);
 
 /// The calls of a running application.
 pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
-    let calls = (
-        IdentityApi { app: app.clone() },
-        VenuesApi { app: app.clone() },
-        EventsApi { app: app.clone() },
-        MeApi { app: app.clone() },
-        PeopleApi { app: app.clone() },
-        CatalogApi { app: app.clone() },
-        CodesApi { app: app.clone() },
-        ReservationsApi {
-            office: office.clone(),
-        },
-        ReviewsApi { app: app.clone() },
-        InquiriesApi { app: app.clone() },
-        MailApi { app: app.clone() },
-        ApplicationsApi { app: app.clone() },
-        ReceivedApplicationsApi {
-            office: office.clone(),
-        },
-        HealthApi { app: app.clone() },
+    let app = || app.clone();
+    let office = || office.clone();
+    let people = (
+        IdentityApi { app: app() },
+        MeApi { app: app() },
+        PeopleApi { app: app() },
     );
+    let catalogue = (
+        VenuesApi { app: app() },
+        EventsApi { app: app() },
+        CatalogApi { app: app() },
+        LayoutApi { app: app() },
+        ZonesApi { app: app() },
+        SeatsApi { app: app() },
+    );
+    let sale = (CodesApi { app: app() }, ReservationsApi { office: office() });
+    let words = (
+        ReviewsApi { app: app() },
+        InquiriesApi { app: app() },
+        ApplicationsApi { app: app() },
+        ReceivedApplicationsApi { office: office() },
+    );
+    let operations = (MailApi { app: app() }, HealthApi { app: app() });
+    let calls = (people, catalogue, sale, words, operations);
     OpenApiService::new(calls, "Holdfast", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .license(LicenseObject::new("MIT OR Apache-2.0"))

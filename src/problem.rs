@@ -88,6 +88,8 @@ slugs! {
         "It is at another `version` than `If-Match` says; read it again.";
     PreconditionRequired = "precondition-required", 428, "Say which version you have seen.",
         "An edit needs `If-Match` with the `ETag` of what was read.";
+    SeatsInUse = "seats-in-use", 409, "Places that are taken cannot go.",
+        "Only so many of the places as are `available` can be taken out: the others are held, sold or withheld, have been so, or are the last.";
     RateLimited = "rate-limited", 429, "Too many attempts.",
         "The account or the address has tried too often; try again after `Retry-After` seconds, or `retry_after_ms`.";
     EmailTaken = "email-taken", 409, "This e-mail address has an account.",

@@ -115,7 +115,7 @@ const CHECKS: &[Check] = &[
     Check {
         rule: "a zone has as many tickets as its capacity",
         sql: "SELECT 'zone ' || z.id || ' has ' || COUNT(t.id) || ' of ' || z.capacity AS example \
-              FROM zones z LEFT JOIN tickets t ON t.zone_id = z.id \
+              FROM zones z LEFT JOIN tickets t ON t.zone_id = z.id AND NOT t.removed \
               GROUP BY z.id, z.capacity HAVING COUNT(t.id) <> z.capacity",
     },
     Check {
@@ -138,6 +138,52 @@ const CHECKS: &[Check] = &[
               FROM ledger l LEFT JOIN ledger before \
                 ON before.ticket_id = l.ticket_id AND before.version = l.version - 1 \
               WHERE l.from_status <> COALESCE(before.to_status, 'available')",
+    },
+    Check {
+        rule: "an organiser's transition goes from where it may to where it must",
+        sql: "SELECT 'ticket ' || l.ticket_id || ' at version ' || l.version || ': ' || l.cause AS example \
+              FROM ledger l \
+              WHERE l.cause IN ('block', 'unblock', 'remove', 'restore') \
+                AND NOT ((l.cause = 'block' AND l.from_status = 'available' AND l.to_status = 'blocked') \
+                      OR (l.cause = 'remove' AND l.from_status IN ('available', 'blocked') \
+                          AND l.to_status = 'blocked') \
+                      OR (l.cause IN ('unblock', 'restore') AND l.from_status = 'blocked' \
+                          AND l.to_status = 'available'))",
+    },
+    Check {
+        rule: "a ticket that was taken out of its event is blocked, and was last moved by that",
+        sql: "SELECT 'ticket ' || t.id || ' is ' || t.status AS example FROM tickets t \
+              LEFT JOIN ledger l ON l.ticket_id = t.id AND l.version = t.version \
+              WHERE (t.removed AND (t.status <> 'blocked' OR COALESCE(l.cause, '') <> 'remove')) \
+                 OR (NOT t.removed AND l.cause = 'remove')",
+    },
+    Check {
+        rule: "a reason is kept for tickets that were withheld, and for no others",
+        sql: "SELECT 'ticket ' || t.id || ' is ' || t.status AS example FROM tickets t \
+              LEFT JOIN seat_blocks b ON b.ticket_id = t.id \
+              LEFT JOIN ledger l ON l.ticket_id = t.id AND l.version = t.version \
+              WHERE (b.ticket_id IS NOT NULL AND (t.status <> 'blocked' OR t.removed \
+                                                  OR b.event_id <> t.event_id)) \
+                 OR (b.ticket_id IS NULL AND l.cause = 'block')",
+    },
+    Check {
+        rule: "a seat is named once in its row",
+        sql: "SELECT 'seat ' || s.name || ' of row ' || s.row_number || ' in zone ' || s.zone_id AS example \
+              FROM (SELECT zone_id, row_number, \
+                           COALESCE(seat_label, CAST(seat_number AS TEXT)) AS name \
+                    FROM tickets WHERE row_number IS NOT NULL AND NOT removed) s \
+              GROUP BY s.zone_id, s.row_number, s.name HAVING COUNT(*) > 1",
+    },
+    Check {
+        rule: "a row has one name, and the name one row",
+        sql: "SELECT 'row ' || t.row_number || ' of zone ' || t.zone_id AS example \
+              FROM tickets t WHERE t.row_number IS NOT NULL AND NOT t.removed \
+              GROUP BY t.zone_id, t.row_number \
+              HAVING COUNT(DISTINCT COALESCE(t.row_label, '')) > 1 \
+              UNION ALL \
+              SELECT 'row ' || t.row_label || ' of zone ' || t.zone_id AS example \
+              FROM tickets t WHERE t.row_label IS NOT NULL AND NOT t.removed \
+              GROUP BY t.zone_id, t.row_label HAVING COUNT(DISTINCT t.row_number) > 1",
     },
     Check {
         rule: "money is kept exactly for confirmed reservations, to the cent",

@@ -17,6 +17,7 @@ mod m20261121_000008_no_foreign_keys_in_sales;
 mod m20261121_000009_ledger_of_organisers;
 mod m20261121_000010_mails;
 mod m20261121_000011_events;
+mod m20261121_000012_seats;
 mod m20261121_000014_codes;
 mod m20261121_000015_sessions_and_accounts;
 mod m20261121_000017_ended_mails;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_ledger_of_organisers::Migration),
             Box::new(m20261121_000010_mails::Migration),
             Box::new(m20261121_000011_events::Migration),
+            Box::new(m20261121_000012_seats::Migration),
             Box::new(m20261121_000014_codes::Migration),
             Box::new(m20261121_000015_sessions_and_accounts::Migration),
             Box::new(m20261121_000017_ended_mails::Migration),

@@ -6,8 +6,9 @@ use poem_openapi::types::Example;
 use serde::{Deserialize, Serialize};
 
 use super::times::Times;
-use super::views::{Event, Seated, Seating, Standing, Venue};
-use super::{MAX_TICKETS, NewEvent, NewSeating, NewVenue, NewZone};
+use super::views::{Event, Seated, Venue};
+use super::zones::drafts::{ZoneDraft, ZoneSeating};
+use super::{MAX_TICKETS, NewEvent, NewVenue, NewZone};
 use crate::ids::VenueId;
 use crate::money::Money;
 use crate::problem::Problem;
@@ -85,26 +86,6 @@ pub struct EventDraft {
     zones: Vec<ZoneDraft>,
 }
 
-/// A zone to be made.
-#[derive(Debug, Serialize, Deserialize, Object)]
-#[serde(deny_unknown_fields)]
-#[oai(deny_unknown_fields)]
-pub struct ZoneDraft {
-    /// For display.
-    #[oai(validator(min_length = "1", max_length = "100"))]
-    name: String,
-    /// The price of one ticket.
-    price: Money,
-    /// What it offers.
-    #[oai(nullable, validator(max_length = "500"))]
-    benefits: Option<String>,
-    /// Whether its places are given to those who apply, and to nobody else; then the price is 0.
-    #[oai(nullable)]
-    by_application: Option<bool>,
-    /// Rows of seats, or places.
-    seating: Seating,
-}
-
 impl TryFrom<VenueDraft> for NewVenue {
     type Error = Problem;
 
@@ -140,20 +121,8 @@ impl TryFrom<EventDraft> for NewEvent {
                     "must be the same in every zone",
                 ));
             }
-            let by_application = zone.by_application.unwrap_or(false);
-            if by_application && zone.price.amount != 0 {
-                return Err(Problem::invalid(
-                    &format!("zones[{i}].price.amount"),
-                    "must be 0 where the zone is given away by application",
-                ));
-            }
-            zones.push(NewZone {
-                name: zone.name,
-                benefits: zone.benefits,
-                price_amount: zone.price.amount,
-                by_application,
-                seating: zone.seating.into(),
-            });
+            zone.check(&format!("zones[{i}]."))?;
+            zones.push(zone.into());
         }
         let tickets = |zone: &NewZone| u64::try_from(zone.seating.capacity()).unwrap_or(0);
         if zones.iter().map(tickets).sum::<u64>() > MAX_TICKETS {
@@ -198,23 +167,6 @@ pub fn check_pictures(picture: Option<&str>, gallery: &[String]) -> Result<(), P
     check_urls("gallery", gallery)
 }
 
-impl From<Seating> for NewSeating {
-    fn from(seating: Seating) -> Self {
-        match seating {
-            Seating::Seated(Seated {
-                rows,
-                seats_per_row,
-                focus,
-            }) => Self::Seated {
-                rows,
-                seats_per_row,
-                focus: focus.map(|focus| (focus.row, focus.seat)),
-            },
-            Seating::Standing(Standing { capacity }) => Self::Standing { capacity },
-        }
-    }
-}
-
 impl Example for VenueDraft {
     fn example() -> Self {
         let venue = Venue::example();
@@ -251,7 +203,7 @@ impl Example for EventDraft {
                 price: Money::example(),
                 benefits: None,
                 by_application: None,
-                seating: Seating::Seated(Seated {
+                seating: ZoneSeating::Seated(Seated {
                     rows: 20,
                     seats_per_row: 30,
                     focus: None,

@@ -6,14 +6,20 @@
 pub mod api;
 mod drafts;
 pub mod events;
+pub mod layout;
+mod names;
 mod problems;
 mod rating;
 pub mod search;
 mod seat_map;
+pub mod seats;
 pub mod store;
 pub mod times;
 pub mod venues;
 pub mod views;
+pub mod zones;
+
+pub use names::{row_label, row_name, seat_name};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -43,6 +49,9 @@ pub enum CatalogError {
     /// Nobody could buy anything.
     #[error("the sale is over")]
     SaleIsOver,
+    /// A zone cannot be made so.
+    #[error(transparent)]
+    Zone(#[from] zones::ZoneError),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbErr),
@@ -100,7 +109,7 @@ pub struct NewZone {
 }
 
 /// How a zone is filled.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum NewSeating {
     /// Rows of numbered seats.
     Seated {
@@ -111,18 +120,21 @@ pub enum NewSeating {
     },
     /// Places without a number.
     Standing { capacity: i32 },
+    /// As a section of the venue's layout.
+    Section { section: String },
 }
 
 impl NewSeating {
-    /// How many tickets that makes.
-    pub fn capacity(self) -> i32 {
+    /// How many tickets that makes, where that is known without the venue's layout.
+    pub fn capacity(&self) -> i32 {
         match self {
             Self::Seated {
                 rows,
                 seats_per_row,
                 ..
             } => rows * seats_per_row,
-            Self::Standing { capacity } => capacity,
+            Self::Standing { capacity } => *capacity,
+            Self::Section { .. } => 0,
         }
     }
 }
@@ -139,9 +151,7 @@ pub async fn create_event(
     }
     let zones = new.zones.clone();
     let event = store::insert_event(tx, now, new).await?;
-    for (position, zone) in zones.iter().enumerate() {
-        store::insert_zone_with_tickets(tx, &event, position, zone).await?;
-    }
+    zones::fill_event(tx, &event, &zones).await?;
     // At the end: whoever renames the venue waits from here on only.
     let venue = store::venue_to_name(tx, venue_id)
         .await?
@@ -202,30 +212,5 @@ pub fn status_name(status: EventStatus) -> &'static str {
         EventStatus::Draft => "draft",
         EventStatus::Published => "published",
         EventStatus::Cancelled => "cancelled",
-    }
-}
-
-/// The name of a row: A to Z, then AA, AB and so on, as on a theatre's plan.
-pub fn row_label(row_number: i32) -> String {
-    let mut label = Vec::new();
-    let mut rest = row_number.max(1);
-    while rest > 0 {
-        let letter = u8::try_from((rest - 1) % 26).expect("a remainder of 26 is small");
-        label.push(b'A' + letter);
-        rest = (rest - 1) / 26;
-    }
-    label.reverse();
-    String::from_utf8(label).expect("letters are UTF-8")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_named_as_on_a_plan() {
-        for (number, label) in [(1, "A"), (26, "Z"), (27, "AA"), (52, "AZ"), (703, "AAA")] {
-            assert_eq!(row_label(number), label);
-        }
     }
 }

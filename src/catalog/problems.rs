@@ -79,6 +79,7 @@ impl From<CatalogError> for Problem {
                 "Its sale would be over already: change its times first.",
             )
             .with("current_status", status_name(EventStatus::Draft)),
+            CatalogError::Zone(err) => err.into(),
             CatalogError::Db(err) => err.into(),
         }
     }

@@ -1,7 +1,7 @@
 //! Every query about venues, events, zones and tickets, but for those that move tickets.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait, Func, LockType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
     EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::rating::Rating;
 use super::search::store::put_status;
 use super::search::venue_text;
-use super::{NewEvent, NewSeating, NewVenue, NewZone};
+use super::{NewEvent, NewVenue};
 use crate::db::Db;
 use crate::entity::event::EventStatus;
 use crate::entity::review::{self, ReviewStatus};
@@ -82,12 +82,14 @@ pub async fn published_event(
         .await
 }
 
+/// An event, kept from being edited by others until the transaction ends. Its key stays free: who
+/// makes a reservation refers to it, and may have locked tickets that this transaction is to wait for.
 pub async fn event_for_update(
     tx: &DatabaseTransaction,
     id: EventId,
 ) -> Result<Option<event::Model>, DbErr> {
     event::Entity::find_by_id(id.0)
-        .lock_exclusive()
+        .lock(LockType::NoKeyUpdate)
         .one(tx)
         .await
 }
@@ -144,58 +146,6 @@ pub fn gallery_json(urls: &[String]) -> Result<Option<String>, DbErr> {
     Ok(Some(json))
 }
 
-/// Adds a zone and one ticket for each of its places, thousands to a statement.
-pub async fn insert_zone_with_tickets(
-    tx: &DatabaseTransaction,
-    event: &event::Model,
-    position: usize,
-    new: &NewZone,
-) -> Result<(), DbErr> {
-    let (seat_rows, seats_per_row, focus) = match new.seating {
-        NewSeating::Seated {
-            rows,
-            seats_per_row,
-            focus,
-        } => (Some(rows), Some(seats_per_row), focus),
-        NewSeating::Standing { .. } => (None, None, None),
-    };
-    let capacity = new.seating.capacity();
-    let zone = zone::ActiveModel {
-        event_id: Set(event.id),
-        position: Set(i32::try_from(position).map_err(|err| DbErr::Custom(err.to_string()))?),
-        name: Set(new.name.clone()),
-        benefits: Set(new.benefits.clone()),
-        price_amount: Set(new.price_amount),
-        seat_rows: Set(seat_rows),
-        seats_per_row: Set(seats_per_row),
-        capacity: Set(capacity),
-        focus_row: Set(focus.map(|(row, _)| row)),
-        focus_seat: Set(focus.map(|(_, seat)| seat)),
-        by_application: Set(new.by_application),
-        ..Default::default()
-    }
-    .insert(tx)
-    .await?;
-    let tickets = (0..capacity).map(|place| ticket::ActiveModel {
-        event_id: Set(event.id),
-        zone_id: Set(zone.id),
-        row_number: Set(seats_per_row.map(|seats| place / seats + 1)),
-        seat_number: Set(seats_per_row.map(|seats| place % seats + 1)),
-        ..Default::default()
-    });
-    let mut tickets = tickets.peekable();
-    while tickets.peek().is_some() {
-        let chunk: Vec<_> = tickets.by_ref().take(TICKETS_PER_INSERT).collect();
-        ticket::Entity::insert_many(chunk)
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(())
-}
-
-// Four values a ticket, well below the 32,766 that SQLite takes in a statement.
-const TICKETS_PER_INSERT: usize = 4000;
-
 /// The zones of an event, in order of display.
 pub async fn zones(
     connection: &impl ConnectionTrait,
@@ -228,6 +178,7 @@ pub async fn count_tickets(
             "tickets",
         )
         .filter(ticket::Column::EventId.eq(event.0))
+        .filter(ticket::Column::Removed.eq(false))
         .group_by(ticket::Column::ZoneId)
         .group_by(ticket::Column::Status)
         .into_model()
@@ -282,6 +233,7 @@ pub async fn published_ticket(
     id: TicketId,
 ) -> Result<Option<(ticket::Model, Option<zone::Model>, Option<event::Model>)>, DbErr> {
     ticket::Entity::find_by_id(id.0)
+        .filter(ticket::Column::Removed.eq(false))
         .find_also_related(zone::Entity)
         .find_also_related(event::Entity)
         .filter(event::is_public())

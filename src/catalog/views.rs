@@ -7,8 +7,9 @@ use poem_openapi::{Object, Union};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+use super::names::trait_names;
 use super::rating::Rating;
-use super::{row_label, status_name};
+use super::{row_name, seat_name, status_name};
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{event, ticket, venue, zone};
 use crate::mirror::Counts;
@@ -35,6 +36,10 @@ pub struct Venue {
     #[oai(nullable)]
     #[serde(default)]
     pub picture: Option<String>,
+    /// How many people its layout has room for; null without a layout.
+    #[serde(default)]
+    #[oai(nullable)]
+    pub capacity: Option<i32>,
     /// Raised with every change.
     pub version: i64,
 }
@@ -153,7 +158,7 @@ pub struct Seated {
     /// How many rows.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub rows: i32,
-    /// How many seats in each.
+    /// How many seats in each; where rows differ, in the longest.
     #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]
     pub seats_per_row: i32,
     /// The seat that the best ones are nearest to; the middle of the front row where absent.
@@ -208,6 +213,8 @@ pub struct Ticket {
     /// Its seat; null in a standing zone.
     #[oai(nullable)]
     pub seat: Option<String>,
+    /// Any of `accessible`, `companion`, `restricted_view`.
+    pub traits: Vec<String>,
     /// What it costs.
     pub price: Money,
     /// `available`, `held`, `sold` or `blocked`.
@@ -226,6 +233,7 @@ impl From<venue::Model> for Venue {
             country: venue.country,
             time_zone: venue.time_zone,
             picture: venue.picture,
+            capacity: venue.capacity,
             version: venue.version,
         }
     }
@@ -328,8 +336,9 @@ impl Ticket {
             id: ticket.id,
             event_id: ticket.event_id,
             zone_id: ticket.zone_id,
-            row: ticket.row_number.map(row_label),
-            seat: ticket.seat_number.map(|seat| seat.to_string()),
+            row: row_name(ticket.row_number, ticket.row_label.as_deref()),
+            seat: seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
+            traits: trait_names(ticket.traits),
             price: Money::new(zone.price_amount, currency),
             status: ticket_status_name(ticket.status).to_owned(),
             version: ticket.version,

@@ -18,6 +18,14 @@ pub struct Model {
     pub version: i64,
     /// Set exactly while the ticket is held or sold.
     pub reservation_id: Option<Uuid>,
+    /// What the row is called, where that is not the letters of its number.
+    pub row_label: Option<String>,
+    /// What the seat is called, where that is not its number.
+    pub seat_label: Option<String>,
+    /// Bits: 1 accessible, 2 companion, 4 restricted view.
+    pub traits: i32,
+    /// Taken out of its event: it exists for nobody, and is blocked.
+    pub removed: bool,
 }
 
 /// `available -> held -> sold`, and back to `available`; `blocked` when withheld.

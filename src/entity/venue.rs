@@ -22,6 +22,8 @@ pub struct Model {
     pub search_text: String,
     /// Its city, folded.
     pub search_city: String,
+    /// How many people its layout has room for.
+    pub capacity: Option<i32>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -14,10 +14,11 @@ pub struct Model {
     pub benefits: Option<String>,
     /// Minor units of the event's currency.
     pub price_amount: i64,
-    /// Null in a standing zone.
+    /// How many rows it has; null in a standing zone.
     pub seat_rows: Option<i32>,
-    /// Null in a standing zone.
+    /// How many seats its longest row has; null in a standing zone.
     pub seats_per_row: Option<i32>,
+    /// How many tickets it has, without those that were removed.
     pub capacity: i32,
     /// The row of the seat that the best ones are nearest to. Without one, that is the middle of the
     /// front row.
@@ -26,6 +27,10 @@ pub struct Model {
     pub focus_seat: Option<i32>,
     /// Whether its places are given to those who apply, and to nobody else.
     pub by_application: bool,
+    /// Where its rows are drawn, as JSON.
+    pub plan: Option<String>,
+    /// Raised whenever places come or go.
+    pub places_version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

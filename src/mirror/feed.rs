@@ -100,11 +100,10 @@ impl Mirror {
         for slot in self.events().values_mut() {
             match slot {
                 Slot::Ready(mirrored) => {
-                    let (first, last) = mirrored.span;
                     let mut seats = mirrored.seats();
                     for row in rows {
-                        let in_span = (first..=last).contains(&row.ticket_id);
-                        if in_span && seats.set(row.ticket_id, row.version, row.status) {
+                        let may_have = mirrored.spans(row.ticket_id) || seats.is_remembering();
+                        if may_have && seats.set(row.ticket_id, row.version, row.status) {
                             healed += 1;
                         }
                     }
@@ -115,7 +114,8 @@ impl Mirror {
         healed
     }
 
-    /// Takes over what organisers changed of the mirrored events.
+    /// Takes over what organisers changed of the mirrored events. Where they changed which places
+    /// there are, the event is read anew meanwhile.
     async fn refresh_facts(&self) -> Result<(), DbErr> {
         let ready = |(id, slot): (&EventId, &Slot)| matches!(slot, Slot::Ready(_)).then_some(*id);
         let ids: Vec<EventId> = self.events().iter().filter_map(ready).collect();
@@ -131,7 +131,13 @@ impl Mirror {
                 self.forget(id);
                 continue;
             };
-            if let Some(Slot::Ready(mirrored)) = self.events().get(&id) {
+            let events = self.events();
+            if let Some(Slot::Ready(mirrored)) = events.get(&id) {
+                if !mirrored.facts().has_places_of(&facts) {
+                    drop(events);
+                    self.refresh_in_background(id);
+                    continue;
+                }
                 let mut known = mirrored
                     .facts
                     .write()

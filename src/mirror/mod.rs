@@ -15,6 +15,8 @@ mod bits;
 mod blocks;
 mod feed;
 mod free;
+mod names;
+mod reload;
 mod seats;
 mod store;
 mod suggest;
@@ -23,16 +25,17 @@ mod zone;
 
 pub use feed::follow;
 pub use free::FreePlaces;
+pub use names::Labels;
 pub use seats::{Place, Seat, Seats};
 pub use take::Taken;
 pub use zone::Counts;
 
 use sea_orm::DbErr;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use crate::coordination::{SeatChange, SeatStatus};
 use crate::db::Db;
@@ -59,9 +62,13 @@ struct Parts {
 pub struct Mirrored {
     facts: RwLock<Arc<Facts>>,
     seats: Mutex<Seats>,
-    /// The lowest and the highest of its tickets.
-    span: (i64, i64),
-    tickets: usize,
+    /// The lowest of its tickets.
+    first: AtomicI64,
+    /// The highest of its tickets.
+    last: AtomicI64,
+    tickets: AtomicUsize,
+    /// Whoever reads it anew has this.
+    turn: AsyncMutex<()>,
     /// When it was last asked for, in milliseconds since the mirror was made.
     used_at_ms: AtomicU64,
 }
@@ -81,6 +88,14 @@ impl Facts {
         let mut zones = self.zones.iter();
         zones.any(|zone| zone.id == zone_id && zone.by_application)
     }
+}
+
+/// How many tickets an event has, and which.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    first: i64,
+    last: i64,
+    count: usize,
 }
 
 enum Slot {
@@ -218,20 +233,7 @@ impl Mirror {
         self.heal().await?;
         let tickets = store::tickets(&self.0.db, id).await?;
         metrics::counter!(MIRROR_LOADS).increment(1);
-        let span = (
-            tickets.first().map_or(0, |ticket| ticket.id),
-            tickets.last().map_or(0, |ticket| ticket.id),
-        );
-        Ok(Some(Mirrored {
-            span,
-            tickets: tickets.len(),
-            seats: Mutex::new(Seats::new(
-                facts.zones.iter().map(store::plan).collect(),
-                tickets,
-            )),
-            facts: RwLock::new(Arc::new(facts)),
-            used_at_ms: AtomicU64::default(),
-        }))
+        Ok(Some(Mirrored::new(facts, tickets)))
     }
 
     /// Shows what was loaded, with what was learnt meanwhile.
@@ -297,13 +299,28 @@ fn show_size(events: &HashMap<EventId, Slot>) {
 
 fn count_tickets(events: &HashMap<EventId, Slot>) -> usize {
     let tickets = |slot: &Slot| match slot {
-        Slot::Ready(mirrored) => mirrored.tickets,
+        Slot::Ready(mirrored) => mirrored.tickets.load(Ordering::Relaxed),
         Slot::Loading { .. } => 0,
     };
     events.values().map(tickets).sum()
 }
 
 impl Mirrored {
+    fn new(facts: Facts, loaded: store::Tickets) -> Self {
+        let size = loaded.size();
+        let mirrored = Self {
+            seats: Mutex::new(loaded.seats(&facts)),
+            facts: RwLock::new(Arc::new(facts)),
+            first: AtomicI64::default(),
+            last: AtomicI64::default(),
+            tickets: AtomicUsize::default(),
+            turn: AsyncMutex::default(),
+            used_at_ms: AtomicU64::default(),
+        };
+        mirrored.resize(size);
+        mirrored
+    }
+
     /// The event and its zones.
     pub fn facts(&self) -> Arc<Facts> {
         Arc::clone(&self.facts.read().unwrap_or_else(PoisonError::into_inner))
@@ -315,7 +332,19 @@ impl Mirrored {
     }
 
     fn has(&self, ticket: TicketId) -> bool {
-        (self.span.0..=self.span.1).contains(&ticket.0) && self.seats().get(ticket.0).is_some()
+        self.spans(ticket.0) && self.seats().get(ticket.0).is_some()
+    }
+
+    /// Whether the ticket is not below nor above all that it has.
+    fn spans(&self, ticket: i64) -> bool {
+        let (first, last) = (&self.first, &self.last);
+        (first.load(Ordering::Relaxed)..=last.load(Ordering::Relaxed)).contains(&ticket)
+    }
+
+    fn resize(&self, size: Size) {
+        self.first.store(size.first, Ordering::Relaxed);
+        self.last.store(size.last, Ordering::Relaxed);
+        self.tickets.store(size.count, Ordering::Relaxed);
     }
 
     fn learn(&self, changes: &[SeatChange]) {

@@ -7,6 +7,7 @@ use std::mem::size_of;
 use std::ops::RangeInclusive;
 
 use super::blocks::Focus;
+use super::names::{Labels, Named, Names};
 use super::zone::{Counts, Entry, Zone, small};
 use crate::coordination::SeatStatus;
 
@@ -23,6 +24,10 @@ pub struct Seats {
     zone_starts: Vec<u32>,
     /// The position of each zone, by its id.
     zones_by_id: Vec<(i64, u32)>,
+    /// Of the tickets that are named otherwise than by their numbers, or have traits.
+    names: Names,
+    /// What was told since the event began to be read anew.
+    learnt: Option<Vec<(i64, i64, SeatStatus)>>,
 }
 
 /// A ticket as the database has it.
@@ -73,6 +78,9 @@ struct Ticket {
     place: u32,
 }
 
+/// The traits of seats that go to those only who name them: accessible, and companion.
+const SET_ASIDE: i32 = 1 | 2;
+
 impl Seats {
     /// Builds the copy. Tickets of a zone that is not in the list are left out; of a ticket that
     /// comes twice, the higher version stays.
@@ -88,6 +96,8 @@ impl Seats {
             zones: Vec::with_capacity(plans.len()),
             zone_starts: Vec::with_capacity(plans.len()),
             zones_by_id,
+            names: Names::default(),
+            learnt: None,
         };
         drop(loaded);
         let mut entries = entries.as_slice();
@@ -103,9 +113,54 @@ impl Seats {
         seats
     }
 
+    /// With names of their own for some of the tickets.
+    #[must_use]
+    pub fn with_names(mut self, named: Vec<Named>) -> Self {
+        for one in named.iter().filter(|named| named.traits & SET_ASIDE != 0) {
+            if let Some((zone, bit)) = self.locate(one.ticket_id) {
+                self.zones[zone].set_aside(bit);
+            }
+        }
+        let index_of = |named: &Named| self.find(named.ticket_id).map(small);
+        self.names = Names::new(named, index_of);
+        self
+    }
+
+    /// From now on keeps in mind whatever is told, for those that will replace these.
+    pub fn remember(&mut self) {
+        self.learnt = Some(Vec::new());
+    }
+
+    /// Ends what [`Seats::remember`] began, where nothing will replace these.
+    pub fn stop_remembering(&mut self) {
+        self.learnt = None;
+    }
+
+    /// Whether what is told is kept in mind.
+    pub fn is_remembering(&self) -> bool {
+        self.learnt.is_some()
+    }
+
+    /// Puts what was read meanwhile in the place of these, with all that was told since and the
+    /// marks of attempts; gives the old ones.
+    #[must_use]
+    pub fn replace(&mut self, mut new: Self) -> Self {
+        for (ticket_id, version, status) in self.learnt.take().unwrap_or_default() {
+            new.set(ticket_id, version, status);
+        }
+        for zone in &self.zones {
+            let marked = self.ticket_ids(zone, zone.marked_bits());
+            new.mark(&marked);
+        }
+        std::mem::replace(self, new)
+    }
+
     /// Takes in what a message or a read says of a ticket; true if that is news. What is not newer
     /// than what is known changes nothing, so messages may come twice, late and in any order.
     pub fn set(&mut self, ticket_id: i64, version: i64, status: SeatStatus) -> bool {
+        if let Some(learnt) = &mut self.learnt {
+            learnt.push((ticket_id, version, status));
+        }
         let Some(index) = self.find(ticket_id) else {
             return false;
         };
@@ -139,6 +194,15 @@ impl Seats {
             status: self.statuses[index],
             version: i64::from(self.tickets[index].version),
         })
+    }
+
+    /// What a ticket is called where that is not its numbers, and its traits.
+    pub fn labels(&self, ticket_id: i64) -> Labels<'_> {
+        if self.names.is_empty() {
+            return Labels::default();
+        }
+        let labels = |index| self.names.get(small(index));
+        self.find(ticket_id).map_or_else(Labels::default, labels)
     }
 
     /// How many tickets a zone has.
@@ -188,6 +252,7 @@ impl Seats {
             + self.zones.iter().map(Zone::heap_bytes).sum::<usize>()
             + self.zone_starts.capacity() * size_of::<u32>()
             + self.zones_by_id.capacity() * size_of::<(i64, u32)>()
+            + self.names.heap_bytes()
     }
 
     pub(super) fn zones(&self) -> &[Zone] {

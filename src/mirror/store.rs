@@ -6,8 +6,9 @@ use sea_orm::{
 };
 
 use super::blocks::Focus;
-use super::seats::{Loaded, ZonePlan};
-use super::{Facts, seat_status};
+use super::names::Named;
+use super::seats::{Loaded, Seats, ZonePlan};
+use super::{Facts, Size, seat_status};
 use crate::coordination::SeatStatus;
 use crate::db::{Column, Db, Rows};
 use crate::entity::ticket::TicketStatus;
@@ -41,7 +42,7 @@ pub async fn facts(db: &Db, id: EventId) -> Result<Option<Facts>, DbErr> {
 }
 
 /// Where the best seats of a zone are.
-pub fn plan(zone: &zone::Model) -> ZonePlan {
+fn plan(zone: &zone::Model) -> ZonePlan {
     let focus = zone.focus_row.zip(zone.focus_seat);
     ZonePlan {
         id: zone.id,
@@ -49,44 +50,67 @@ pub fn plan(zone: &zone::Model) -> ZonePlan {
     }
 }
 
+/// The tickets of an event.
+#[derive(Debug, Default)]
+pub struct Tickets {
+    /// By id.
+    tickets: Vec<Loaded>,
+    /// Those that are named otherwise than by their numbers, or have traits.
+    named: Vec<Named>,
+}
+
+impl Tickets {
+    /// The lowest and the highest id, and how many there are.
+    pub fn size(&self) -> Size {
+        Size {
+            first: self.tickets.first().map_or(0, |ticket| ticket.id),
+            last: self.tickets.last().map_or(0, |ticket| ticket.id),
+            count: self.tickets.len(),
+        }
+    }
+
+    /// The tickets in the zones of their event.
+    pub fn seats(self, facts: &Facts) -> Seats {
+        let plans = facts.zones.iter().map(plan).collect();
+        Seats::new(plans, self.tickets).with_names(self.named)
+    }
+}
+
 /// All tickets of an event by id, some thousands to a query. They need not be of one moment: each
 /// has its own version.
-pub async fn tickets(db: &Db, event: EventId) -> Result<Vec<Loaded>, DbErr> {
-    type Row = (i64, i64, Option<i32>, Option<i32>, TicketStatus, i64);
-    let mut tickets: Vec<Loaded> = Vec::new();
+pub async fn tickets(db: &Db, event: EventId) -> Result<Tickets, DbErr> {
+    let mut found = Tickets::default();
     loop {
-        let after = tickets.last().map_or(0, |ticket| ticket.id);
-        let rows: Vec<Row> = ticket::Entity::find()
-            .select_only()
-            .columns([
-                ticket::Column::Id,
-                ticket::Column::ZoneId,
-                ticket::Column::RowNumber,
-                ticket::Column::SeatNumber,
-                ticket::Column::Status,
-                ticket::Column::Version,
-            ])
+        let after = found.tickets.last().map_or(0, |ticket| ticket.id);
+        let rows: Vec<ticket::Model> = ticket::Entity::find()
             .filter(ticket::Column::EventId.eq(event.0))
+            .filter(ticket::Column::Removed.eq(false))
             .filter(ticket::Column::Id.gt(after))
             .order_by_asc(ticket::Column::Id)
             .limit(TICKETS_AT_ONCE as u64)
-            .into_tuple()
             .all(db.reader())
             .await?;
         let is_last = rows.len() < TICKETS_AT_ONCE;
-        tickets.extend(
-            rows.into_iter()
-                .map(|(id, zone_id, row, seat, status, version)| Loaded {
-                    id,
-                    zone_id,
-                    row,
-                    seat,
-                    status: seat_status(status),
-                    version,
-                }),
-        );
+        for row in rows {
+            if row.row_label.is_some() || row.seat_label.is_some() || row.traits != 0 {
+                found.named.push(Named {
+                    ticket_id: row.id,
+                    row: row.row_label,
+                    seat: row.seat_label,
+                    traits: row.traits,
+                });
+            }
+            found.tickets.push(Loaded {
+                id: row.id,
+                zone_id: row.zone_id,
+                row: row.row_number,
+                seat: row.seat_number,
+                status: seat_status(row.status),
+                version: row.version,
+            });
+        }
         if is_last {
-            return Ok(tickets);
+            return Ok(found);
         }
     }
 }

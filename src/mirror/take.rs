@@ -39,7 +39,7 @@ impl Seats {
     /// the most that is found there.
     pub fn take_together(&mut self, zone_id: i64, quantity: usize) -> Option<Taken> {
         let (index, zone) = self.zone(zone_id)?;
-        if zone.counts.available < quantity {
+        if zone.open < quantity {
             return Some(too_few(zone));
         }
         if let Some(block) = best(zone, quantity).run(zone) {
@@ -49,7 +49,7 @@ impl Seats {
         if quantity <= 1 {
             return self.take_any(zone_id, quantity, 0);
         }
-        let available = zone.counts.available;
+        let available = zone.open;
         let largest = longest_available(zone).max(available.min(1));
         Some(if largest >= quantity {
             Taken::InFlight
@@ -134,7 +134,7 @@ pub fn best(zone: &Zone, quantity: usize) -> Search<'static> {
 }
 
 fn refused(zone: &Zone, quantity: usize) -> Option<Taken> {
-    if zone.counts.available < quantity {
+    if zone.open < quantity {
         Some(too_few(zone))
     } else if zone.free < quantity {
         Some(Taken::InFlight)
@@ -145,7 +145,7 @@ fn refused(zone: &Zone, quantity: usize) -> Option<Taken> {
 
 fn too_few(zone: &Zone) -> Taken {
     Taken::TooFew {
-        available: zone.counts.available,
+        available: zone.open,
     }
 }
 

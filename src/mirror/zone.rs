@@ -9,6 +9,11 @@
 //! in them. A place is *available* as its status says, *marked* while an attempt of this process is
 //! trying it, and *free* when it is available and not marked.
 
+mod counts;
+mod set_aside;
+
+pub use counts::Counts;
+
 use std::mem::size_of;
 use std::ops::Range;
 
@@ -19,22 +24,14 @@ use crate::coordination::SeatStatus;
 /// Standing places that share a count: few enough to look through, and many enough to skip.
 const STANDING_ROW: usize = 4096;
 
-/// How many tickets a zone has. Those that an attempt is trying count as what they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    pub capacity: usize,
-    pub available: usize,
-    pub held: usize,
-    pub sold: usize,
-    pub blocked: usize,
-}
-
 #[derive(Debug)]
 pub struct Zone {
     pub id: i64,
     pub focus: Focus,
     pub counts: Counts,
-    /// Available and not marked.
+    /// Available, and not set aside.
+    pub open: usize,
+    /// Available, not set aside and not marked.
     pub free: usize,
     /// The sum of the fingerprints of its tickets.
     pub revision: u128,
@@ -43,8 +40,11 @@ pub struct Zone {
     standing_rows: usize,
     /// The row that each word belongs to.
     row_of_word: Vec<u32>,
+    /// Without places that are set aside.
     available: Vec<u64>,
     marked: Vec<u64>,
+    /// Empty where no place is.
+    set_aside: Vec<u64>,
     /// The index of each place's ticket, in the order of row, seat, id.
     tickets: Vec<u32>,
 }
@@ -83,6 +83,7 @@ impl Zone {
             id,
             focus: focus.unwrap_or(Focus { row2: 0, seat2: 0 }),
             counts: Counts::default(),
+            open: 0,
             free: 0,
             revision: 0,
             rows: Vec::new(),
@@ -90,6 +91,7 @@ impl Zone {
             row_of_word: Vec::new(),
             available: Vec::new(),
             marked: Vec::new(),
+            set_aside: Vec::new(),
             tickets: entries.iter().map(|entry| entry.ticket).collect(),
         };
         zone.lay_rows(entries);
@@ -144,25 +146,12 @@ impl Zone {
     pub fn change(&mut self, bit: usize, from: SeatStatus, to: SeatStatus) {
         *self.counts.of(from) -= 1;
         *self.counts.of(to) += 1;
+        if self.is_set_aside(bit) {
+            return;
+        }
         match (from == SeatStatus::Available, to == SeatStatus::Available) {
-            (false, true) => {
-                self.available[bit / 64] |= 1 << (bit % 64);
-                self.count_free(bit, 1);
-                let run = self.available_run(bit);
-                let row = self.row_at(bit);
-                if self.is_seated(row) {
-                    self.rows[row].longest = self.rows[row].longest.max(run);
-                }
-            }
-            (true, false) => {
-                self.count_free(bit, -1);
-                let run = self.available_run(bit);
-                self.available[bit / 64] &= !(1 << (bit % 64));
-                let row = self.row_at(bit);
-                if self.rows[row].longest == run && self.is_seated(row) {
-                    self.rows[row].longest = self.longest_available(row);
-                }
-            }
+            (false, true) => self.open_place(bit),
+            (true, false) => self.close_place(bit),
             _ => {}
         }
     }
@@ -217,9 +206,10 @@ impl Zone {
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
+        let bitmaps = [&self.available, &self.marked, &self.set_aside];
         self.rows.capacity() * size_of::<Row>()
             + (self.row_of_word.capacity() + self.tickets.capacity()) * size_of::<u32>()
-            + (self.available.capacity() + self.marked.capacity()) * size_of::<u64>()
+            + bitmaps.map(Vec::capacity).iter().sum::<usize>() * size_of::<u64>()
     }
 
     /// Adds the free places of a row's part to what was found.
@@ -240,6 +230,28 @@ impl Zone {
         while offset < end && found.len() < quantity {
             found.push(row.first_bit() + offset);
             offset = next_one(word, offset + 1, end);
+        }
+    }
+
+    fn open_place(&mut self, bit: usize) {
+        self.open += 1;
+        self.available[bit / 64] |= 1 << (bit % 64);
+        self.count_free(bit, 1);
+        let run = self.available_run(bit);
+        let row = self.row_at(bit);
+        if self.is_seated(row) {
+            self.rows[row].longest = self.rows[row].longest.max(run);
+        }
+    }
+
+    fn close_place(&mut self, bit: usize) {
+        self.open -= 1;
+        self.count_free(bit, -1);
+        let run = self.available_run(bit);
+        self.available[bit / 64] &= !(1 << (bit % 64));
+        let row = self.row_at(bit);
+        if self.rows[row].longest == run && self.is_seated(row) {
+            self.rows[row].longest = self.longest_available(row);
         }
     }
 
@@ -316,7 +328,8 @@ impl Zone {
                 self.rows[index].longest = self.longest_available(index);
             }
         }
-        self.free = self.counts.available;
+        self.open = self.counts.available;
+        self.free = self.open;
     }
 
     /// Counts a place that becomes free (1) or stops being so (-1), unless the other of status and
@@ -361,17 +374,6 @@ impl Zone {
 impl Row {
     pub fn first_bit(&self) -> usize {
         self.first_word as usize * 64
-    }
-}
-
-impl Counts {
-    fn of(&mut self, status: SeatStatus) -> &mut usize {
-        match status {
-            SeatStatus::Available => &mut self.available,
-            SeatStatus::Held => &mut self.held,
-            SeatStatus::Sold => &mut self.sold,
-            SeatStatus::Blocked => &mut self.blocked,
-        }
     }
 }
 

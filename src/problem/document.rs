@@ -33,7 +33,8 @@ pub struct ProblemDocument {
     /// With `zone-sold-out`, `no-adjacent-seats` and `by-application`: the zone.
     #[oai(skip_serializing_if_is_none)]
     pub zone_id: Option<i64>,
-    /// With `zone-sold-out` and `no-adjacent-seats`: how many places are left.
+    /// With `zone-sold-out` and `no-adjacent-seats`: how many places are left. With `seats-in-use`: how
+    /// many can be taken out.
     #[oai(skip_serializing_if_is_none)]
     pub available: Option<u32>,
     /// With `no-adjacent-seats`: the most places that are side by side.
@@ -135,6 +136,7 @@ pub fn example(slug: Slug) -> Value {
         Slug::IdempotencyKeyInFlight => json!({"retry_after_ms": 100}),
         Slug::RateLimited => json!({"retry_after_ms": 5400}),
         Slug::ZoneSoldOut => json!({"zone_id": 2, "available": 1}),
+        Slug::SeatsInUse => json!({"available": 12}),
         Slug::NotOnSale => json!({"sales_open_at": "2026-12-01T09:00:00Z"}),
         Slug::ByApplication => json!({"zone_id": 2}),
         Slug::ApplicationsClosed => json!({"opens_at": "2026-12-01T09:00:00Z"}),

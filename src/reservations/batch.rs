@@ -76,6 +76,8 @@ pub struct SeenTicket {
     pub zone: ZoneId,
     pub status: TicketStatus,
     pub version: i64,
+    /// Whether its organiser took it out of the event.
+    pub is_removed: bool,
     /// What it costs now, in minor units of the event's currency.
     pub price_amount: i64,
     /// Whether its zone is given to those who apply, and to nobody else.

@@ -112,6 +112,9 @@ pub enum HoldError {
     /// The code does nothing for these tickets.
     #[error(transparent)]
     CodeNotValid(#[from] NotValid),
+    /// Some are no part of the event any more.
+    #[error("{} of the tickets were taken out of the event", .0.len())]
+    Gone(Vec<Conflict>),
     /// The event is not what the proposal took it for.
     #[error("the event has changed")]
     EventChanged,
@@ -166,6 +169,12 @@ pub async fn hold_tickets(
                         conflicts,
                         alternatives: near.unwrap_or_default(),
                     });
+                }
+            }
+            Err(HoldError::Gone(conflicts)) => {
+                learn(office, event, &conflicts);
+                if let Wanted::Tickets { .. } = wanted {
+                    return Err(HoldError::NoSuch("ticket"));
                 }
             }
             Err(HoldError::EventChanged) => office.mirror.forget(event),
@@ -298,8 +307,9 @@ impl Hold {
     ) -> Result<Vec<(&'a Proposed, &'a SeenTicket)>, HoldError> {
         let mut found = Vec::with_capacity(self.proposal.tickets.len());
         for proposed in &self.proposal.tickets {
+            // Its whole zone is gone. The event as it is then tells whether there are others.
             let ticket = seen.tickets.get(&proposed.id);
-            let ticket = ticket.ok_or(HoldError::NoSuch("ticket"))?;
+            let ticket = ticket.ok_or(HoldError::EventChanged)?;
             if ticket.event != self.proposal.event || ticket.version < proposed.version {
                 // The database only ever goes on, so it is the mirror that is wrong.
                 return Err(HoldError::EventChanged);
@@ -308,6 +318,13 @@ impl Hold {
                 return Err(HoldError::ByApplication { zone: ticket.zone });
             }
             found.push((proposed, ticket));
+        }
+        let gone = found.iter().filter(|(_, seen)| seen.is_removed);
+        let gone: Vec<_> = gone
+            .map(|(proposed, seen)| proposed.conflict(seen))
+            .collect();
+        if !gone.is_empty() {
+            return Err(HoldError::Gone(gone));
         }
         let is_taken =
             |(_, seen): &&(&Proposed, &SeenTicket)| seen.status != TicketStatus::Available;

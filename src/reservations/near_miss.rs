@@ -18,6 +18,8 @@ pub struct BlockTicket {
     pub ticket_id: i64,
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
+    pub row_label: Option<String>,
+    pub seat_label: Option<String>,
 }
 
 /// Most blocks that are offered.
@@ -44,10 +46,13 @@ fn block(seats: &Seats, ids: &[i64]) -> Option<Block> {
     let zone_id = seats.get(*ids.first()?)?.zone_id;
     let ticket = |id: &i64| {
         let seat = seats.get(*id)?;
+        let labels = seats.labels(*id);
         Some(BlockTicket {
             ticket_id: *id,
             row_number: seat.row,
             seat_number: seat.seat,
+            row_label: labels.row.map(Into::into),
+            seat_label: labels.seat.map(Into::into),
         })
     };
     Some(Block {

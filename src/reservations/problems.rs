@@ -9,8 +9,8 @@ use super::hold::HoldError;
 use super::near_miss::{Block, BlockTicket};
 use super::store::Conflict;
 use super::views::status_name;
-use crate::catalog::row_label;
 use crate::catalog::views::ticket_status_name;
+use crate::catalog::{row_name, seat_name};
 use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What reserving one ticket can be refused for.
@@ -181,7 +181,9 @@ impl From<HoldError> for Problem {
                 Self::unavailable("Too few lock nodes answer, and this instance needs them.")
             }
             // The hold tries again after these, so that they are not answered.
-            HoldError::Outrun(_) | HoldError::EventChanged => Self::internal(err),
+            HoldError::Outrun(_) | HoldError::Gone(_) | HoldError::EventChanged => {
+                Self::internal(err)
+            }
             HoldError::NotCommitted(failure) => failure.into(),
         }
     }
@@ -260,8 +262,8 @@ fn blocks(blocks: &[Block]) -> Vec<serde_json::Value> {
     let ticket = |ticket: &BlockTicket| {
         json!({
             "ticket_id": ticket.ticket_id,
-            "row": ticket.row_number.map(row_label),
-            "seat": ticket.seat_number.map(|seat| seat.to_string()),
+            "row": row_name(ticket.row_number, ticket.row_label.as_deref()),
+            "seat": seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
         })
     };
     let block = |block: &Block| {
@@ -274,8 +276,8 @@ fn blocks(blocks: &[Block]) -> Vec<serde_json::Value> {
 fn conflict(ticket: &Conflict) -> serde_json::Value {
     json!({
         "ticket_id": ticket.ticket_id,
-        "row": ticket.row_number.map(row_label),
-        "seat": ticket.seat_number.map(|seat| seat.to_string()),
+        "row": row_name(ticket.row_number, ticket.row_label.as_deref()),
+        "seat": seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
         "status": ticket_status_name(ticket.status),
         "version": ticket.version,
     })

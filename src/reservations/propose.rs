@@ -42,6 +42,8 @@ pub struct Proposed {
     pub zone_name: String,
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
+    pub row_label: Option<String>,
+    pub seat_label: Option<String>,
     pub version: i64,
 }
 
@@ -54,6 +56,8 @@ impl Proposed {
             zone_name: self.zone_name.clone(),
             row_number: self.row_number,
             seat_number: self.seat_number,
+            row_label: self.row_label.clone(),
+            seat_label: self.seat_label.clone(),
             price_amount: price.amount,
             discount_amount: price.discount,
             version,
@@ -66,6 +70,8 @@ impl Proposed {
             ticket_id: self.id.0,
             row_number: self.row_number,
             seat_number: self.seat_number,
+            row_label: self.row_label.clone(),
+            seat_label: self.seat_label.clone(),
             status: seen.status,
             version: seen.version,
         }
@@ -176,10 +182,13 @@ fn refuse_by_application(mirrored: &Mirrored, tickets: &[TicketId]) -> Result<()
 fn look_at(seats: &Seats, tickets: &[TicketId]) -> Option<Vec<Conflict>> {
     let look = |id: &TicketId| {
         let seat = seats.get(id.0)?;
+        let labels = seats.labels(id.0);
         Some(Conflict {
             ticket_id: id.0,
             row_number: seat.row,
             seat_number: seat.seat,
+            row_label: labels.row.map(Into::into),
+            seat_label: labels.seat.map(Into::into),
             status: ticket_status(seat.status),
             version: seat.version,
         })
@@ -302,12 +311,15 @@ fn propose_from(
     let seats = mirrored.seats();
     let proposed = |id: &i64| {
         let seat = seats.get(*id)?;
+        let labels = seats.labels(*id);
         Some(Proposed {
             id: TicketId(*id),
             zone_id: seat.zone_id,
             zone_name: name_of(seat.zone_id),
             row_number: seat.row,
             seat_number: seat.seat,
+            row_label: labels.row.map(Into::into),
+            seat_label: labels.seat.map(Into::into),
             version: seat.version,
         })
     };

@@ -37,6 +37,8 @@ pub struct Candidate {
     pub event_id: i64,
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
+    pub row_label: Option<String>,
+    pub seat_label: Option<String>,
     pub status: TicketStatus,
     pub version: i64,
     pub zone_id: i64,
@@ -52,6 +54,8 @@ impl Candidate {
             ticket_id: self.id,
             row_number: self.row_number,
             seat_number: self.seat_number,
+            row_label: self.row_label.clone(),
+            seat_label: self.seat_label.clone(),
             status: self.status,
             version: self.version,
         }
@@ -65,6 +69,8 @@ impl Candidate {
             zone_name: self.zone_name,
             row_number: self.row_number,
             seat_number: self.seat_number,
+            row_label: self.row_label,
+            seat_label: self.seat_label,
             version: self.version,
         }
     }
@@ -76,6 +82,8 @@ pub struct Conflict {
     pub ticket_id: i64,
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
+    pub row_label: Option<String>,
+    pub seat_label: Option<String>,
     pub status: TicketStatus,
     pub version: i64,
 }
@@ -104,6 +112,8 @@ pub struct HeldTicket {
     pub zone_name: String,
     pub row_number: Option<i32>,
     pub seat_number: Option<i32>,
+    pub row_label: Option<String>,
+    pub seat_label: Option<String>,
     /// What is to be paid for it.
     pub price_amount: i64,
     /// What a code has taken off.
@@ -130,6 +140,8 @@ pub async fn named_tickets(db: &Db, ids: &[TicketId]) -> Result<Vec<Candidate>, 
             ticket::Column::ZoneId,
             ticket::Column::RowNumber,
             ticket::Column::SeatNumber,
+            ticket::Column::RowLabel,
+            ticket::Column::SeatLabel,
             ticket::Column::Status,
             ticket::Column::Version,
         ])
@@ -137,6 +149,7 @@ pub async fn named_tickets(db: &Db, ids: &[TicketId]) -> Result<Vec<Candidate>, 
         .column(zone::Column::ByApplication)
         .join(JoinType::InnerJoin, ticket::Relation::Zone.def())
         .filter(ticket::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .filter(ticket::Column::Removed.eq(false))
         .order_by_asc(ticket::Column::Id)
         .into_model()
         .all(db.reader())

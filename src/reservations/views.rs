@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::store::HeldTicket;
-use crate::catalog::row_label;
+use crate::catalog::{row_name, seat_name};
 use crate::entity::reservation::{self, ReservationStatus};
 use crate::money::Money;
 
@@ -79,8 +79,8 @@ impl Reservation {
                 id: ticket.id,
                 zone_id: ticket.zone_id,
                 zone: ticket.zone_name,
-                row: ticket.row_number.map(row_label),
-                seat: ticket.seat_number.map(|seat| seat.to_string()),
+                row: row_name(ticket.row_number, ticket.row_label.as_deref()),
+                seat: seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
                 price: Money::new(ticket.price_amount, currency.as_str()),
                 version: ticket.version,
             })

@@ -42,5 +42,6 @@ mod paused_instances;
 mod people;
 mod places;
 mod races;
+mod seats;
 mod starting;
 mod tell;

@@ -221,7 +221,7 @@ async fn a_ticket_is_told_with_its_seat_and_price(app: &App) {
     let event = app.on_sale(&zones).await;
     let seat = event.tickets()[27 * 2 + 1];
     let told = json!({
-        "id": seat, "event_id": event.id, "zone_id": event.zones[0].id, "row": "AB", "seat": "2",
+        "id": seat, "event_id": event.id, "zone_id": event.zones[0].id, "row": "AB", "seat": "2", "traits": [],
         "price": { "amount": 4500, "currency": "EUR" }, "status": "available", "version": 0,
     });
     assert_eq!(app.ticket(seat).await.expect(200).body, told);

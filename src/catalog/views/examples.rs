@@ -17,6 +17,7 @@ impl Example for Venue {
             country: "DE".into(),
             time_zone: "Europe/Berlin".into(),
             picture: Some("https://example.com/stadttheater.svg".into()),
+            capacity: Some(600),
             version: 1,
         }
     }
@@ -88,6 +89,7 @@ impl Example for Ticket {
             zone_id: 2,
             row: Some("B".into()),
             seat: Some("7".into()),
+            traits: Vec::new(),
             price: Money::example(),
             status: "available".into(),
             version: 0,

@@ -178,3 +178,62 @@ fn a_ticket_takes_few_bytes() {
     let seats = Seats::new(plans(&[1]), (0..30_000).map(ticket).collect());
     assert!(seats.memory_bytes() <= 24 * 30_000);
 }
+
+#[test]
+fn seats_that_are_read_anew_know_what_was_told_meanwhile() {
+    let mut seats = small_event();
+    seats.set(10, 1, Held);
+    seats.remember();
+    // Read before, told after: of a ticket that is known, and of one that is not yet.
+    let mut tickets: Vec<_> = (0..4)
+        .map(|n| seat(10 + i64::from(n), 1, 1, 1 + n))
+        .collect();
+    tickets[0].version = 1;
+    tickets[0].status = Held;
+    tickets.push(seat(90, 1, 2, 1));
+    assert!(seats.set(11, 2, Sold));
+    assert!(!seats.set(90, 1, Held));
+    assert!(seats.set(10, 2, Available));
+    let new = Seats::new(plans(&[1]), tickets);
+    let old = seats.replace(new);
+    assert_eq!(old.get(90), None);
+    let known = |id| seats.get(id).map(|seat| (seat.status, seat.version));
+    assert_eq!(known(10), Some((Available, 2)));
+    assert_eq!(known(11), Some((Sold, 2)));
+    assert_eq!(known(90), Some((Held, 1)));
+    assert_eq!(known(16), None);
+    assert!(!seats.is_remembering());
+}
+
+#[test]
+fn an_attempt_keeps_its_places_when_the_seats_are_read_anew() {
+    let mut seats = small_event();
+    seats.mark(&[11, 17]);
+    let tickets = (0..6)
+        .map(|n| seat(10 + i64::from(n), 1, 1, 1 + n))
+        .collect();
+    drop(seats.replace(Seats::new(plans(&[1]), tickets)));
+    assert!(seats.mark(&[11]).is_empty(), "it is still marked");
+    seats.give_back(&[11, 17]);
+    assert_eq!(seats.mark(&[11]), [11]);
+}
+
+#[test]
+fn a_named_ticket_takes_a_few_bytes_more() {
+    let tickets = || (0..30_000).map(|n: i32| seat(i64::from(n), 1, n / 30, n % 30));
+    let named = |ticket: Loaded| Named {
+        ticket_id: ticket.id,
+        row: Some(format!("Row {}", ticket.row.unwrap_or(0))),
+        seat: Some(format!("{}a", ticket.seat.unwrap_or(0))),
+        traits: 1,
+    };
+    let seats = Seats::new(plans(&[1]), tickets().collect());
+    let bare = seats.memory_bytes();
+    let seats = seats.with_names(tickets().map(named).collect());
+    assert!(seats.memory_bytes() <= bare + 15 * 30_000);
+    let labels = seats.labels(31);
+    assert_eq!(
+        (labels.row, labels.seat, labels.traits),
+        (Some("Row 1"), Some("1a"), 1)
+    );
+}

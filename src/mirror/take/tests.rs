@@ -1,6 +1,7 @@
+use super::super::names::Named;
 use super::super::seats::{Loaded, ZonePlan};
 use super::*;
-use crate::coordination::SeatStatus::{Available, Sold};
+use crate::coordination::SeatStatus::{Available, Held, Sold};
 
 /// A zone with a row for each text: `.` is free, `x` sold, and a blank is no seat. Its ids are the
 /// row times a hundred and the seat.
@@ -178,4 +179,41 @@ fn a_split_takes_the_largest_pieces_near_each_other() {
 fn a_group_that_fits_is_not_split() {
     let mut seats = seats(&["..x..", "x...x"]);
     assert_eq!(tickets(seats.take_split(1, 3)), [202, 203, 204]);
+}
+
+#[test]
+fn places_that_are_set_aside_go_to_nobody_who_does_not_name_them() {
+    let named = |ticket_id, traits| Named {
+        ticket_id,
+        row: None,
+        seat: None,
+        traits,
+    };
+    let seats = seats(&["......"]);
+    // A view that something stands before is nothing to be kept for anybody.
+    let mut seats = seats.with_names(vec![named(103, 1), named(104, 2), named(106, 4)]);
+    assert_eq!(seats.counts(1).unwrap().available, 6);
+    let refused = Taken::NotTogether {
+        available: 4,
+        largest: 2,
+    };
+    assert_eq!(seats.take_together(1, 3), Some(refused));
+    assert_eq!(
+        seats.take_any(1, 5, 0),
+        Some(Taken::TooFew { available: 4 })
+    );
+    let Some(Taken::Tickets(mut taken)) = seats.take_any(1, 4, 2) else {
+        panic!("there are four");
+    };
+    taken.sort_unstable();
+    assert_eq!(taken, [101, 102, 105, 106]);
+    seats.give_back(&taken);
+    // They come and go like any other, and stay set aside.
+    seats.set(103, 1, Held);
+    assert_eq!(seats.counts(1).unwrap().available, 5);
+    seats.set(103, 2, Available);
+    assert_eq!(
+        seats.take_any(1, 5, 0),
+        Some(Taken::TooFew { available: 4 })
+    );
 }

@@ -90,8 +90,8 @@ impl Reader<'_> {
         let found = self
             .query(rows, |x| {
                 format!(
-                    "SELECT t.id, t.event_id, t.zone_id, t.status, t.version, z.price_amount, \
-                            z.by_application, \
+                    "SELECT t.id, t.event_id, t.zone_id, t.status, t.version, t.removed, \
+                            z.price_amount, z.by_application, \
                             e.limit_per_customer, e.hold_secs, {now} AS now, \
                             e.status = 'published' \
                             AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_for_sale, \
@@ -112,6 +112,7 @@ impl Reader<'_> {
                     zone: ZoneId(row.try_get("", "zone_id")?),
                     status: row.try_get("", "status")?,
                     version: row.try_get("", "version")?,
+                    is_removed: row.try_get("", "removed")?,
                     price_amount: row.try_get("", "price_amount")?,
                     by_application: row.try_get("", "by_application")?,
                     is_for_sale: row.try_get("", "is_for_sale")?,
@@ -208,8 +209,9 @@ impl Reader<'_> {
         let found = self
             .query(rows, |x| {
                 format!(
-                    "SELECT a.reservation_id, a.price_amount, a.discount_amount, t.id, t.zone_id, t.row_number, \
-                            t.seat_number, t.version, z.name AS zone_name \
+                    "SELECT a.reservation_id, a.price_amount, a.discount_amount, t.id, t.zone_id, \
+                            t.row_number, t.seat_number, t.row_label, t.seat_label, t.version, \
+                            z.name AS zone_name \
                      FROM {x} JOIN reservation_tickets a ON a.reservation_id = x.id AND a.active \
                      JOIN tickets t ON t.id = a.ticket_id JOIN zones z ON z.id = t.zone_id \
                      ORDER BY t.id"
@@ -224,6 +226,8 @@ impl Reader<'_> {
                 zone_name: row.try_get("", "zone_name")?,
                 row_number: row.try_get("", "row_number")?,
                 seat_number: row.try_get("", "seat_number")?,
+                row_label: row.try_get("", "row_label")?,
+                seat_label: row.try_get("", "seat_label")?,
                 price_amount: row.try_get("", "price_amount")?,
                 discount_amount: row.try_get("", "discount_amount")?,
                 version: row.try_get("", "version")?,

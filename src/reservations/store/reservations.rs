@@ -111,6 +111,8 @@ pub async fn tickets_of(
         .column(ticket::Column::ZoneId)
         .column(ticket::Column::RowNumber)
         .column(ticket::Column::SeatNumber)
+        .column(ticket::Column::RowLabel)
+        .column(ticket::Column::SeatLabel)
         .column(ticket::Column::Version)
         .column_as(zone::Column::Name, "zone_name")
         .join(

@@ -26,6 +26,9 @@ pub enum Rule {
 
 /// Of each operation, by its id.
 pub const RULES: &[(&str, Rule)] = &[
+    ("add_seats", Admin),
+    ("add_zone", Admin),
+    ("block_seats", Admin),
     ("cancel_event", Admin),
     ("change_email", SignedIn),
     ("change_password", SignedIn),
@@ -51,6 +54,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("edit_me", SignedIn),
     ("edit_review", Author),
     ("edit_venue", Admin),
+    ("edit_zone", Admin),
     ("enable_user", Admin),
     ("end_session", Owner),
     ("erase_user", Admin),
@@ -61,7 +65,9 @@ pub const RULES: &[(&str, Rule)] = &[
     ("get_event", Public),
     ("get_event_as_admin", Admin),
     ("get_inquiry", Admin),
+    ("get_layout", Public),
     ("get_my_inquiry", Owner),
+    ("get_plan", Public),
     ("get_reservation", Owner),
     ("get_review", Optional),
     ("get_seats", Public),
@@ -69,6 +75,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("get_user", Admin),
     ("get_venue", Public),
     ("list_all_reviews", Admin),
+    ("list_blocked_seats", Admin),
     ("list_codes", Admin),
     ("list_events", Public),
     ("list_events_as_admin", Admin),
@@ -80,6 +87,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("list_sessions", SignedIn),
     ("list_users", Admin),
     ("list_venues", Public),
+    ("list_zone_seats", Admin),
     ("live", Public),
     ("login", Credentials),
     ("logout", SignedIn),
@@ -91,9 +99,16 @@ pub const RULES: &[(&str, Rule)] = &[
     ("register", Public),
     ("release_reservation", Owner),
     ("release_ticket", Owner),
+    ("remove_layout", Admin),
+    ("remove_seats", Admin),
+    ("remove_zone", Admin),
+    ("replace_layout", Admin),
     ("reserve_ticket", SignedIn),
     ("reset_password", Public),
+    ("restore_seats", Admin),
     ("send_test_mail", Admin),
+    ("set_capacity", Admin),
+    ("unblock_seats", Admin),
 ];
 
 /// # Panics
