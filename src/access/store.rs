@@ -34,7 +34,7 @@ pub async fn insert(
             ..row
         },
     };
-    Ok(change(row.insert(tx).await?))
+    Ok(change(&row.insert(tx).await?))
 }
 
 /// The changes since a time, by id.
@@ -44,7 +44,7 @@ pub async fn changes_since(db: &Db, since: DateTime<Utc>) -> Result<Vec<Change>,
         .order_by_asc(Column::Id)
         .all(db.reader())
         .await?;
-    Ok(rows.into_iter().map(change).collect())
+    Ok(rows.iter().map(change).collect())
 }
 
 /// The changes after an id and those with the ids that are missing, by id.
@@ -58,7 +58,7 @@ pub async fn changes_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<Ch
         .order_by_asc(Column::Id)
         .all(db.reader())
         .await?;
-    Ok(rows.into_iter().map(change).collect())
+    Ok(rows.iter().map(change).collect())
 }
 
 pub async fn delete_before(tx: &DatabaseTransaction, limit: DateTime<Utc>) -> Result<u64, DbErr> {
@@ -69,7 +69,7 @@ pub async fn delete_before(tx: &DatabaseTransaction, limit: DateTime<Utc>) -> Re
     Ok(done.rows_affected)
 }
 
-fn change(row: Model) -> Change {
+fn change(row: &Model) -> Change {
     let what = match (row.session_id, row.role) {
         (None, Some(role)) => What::Account(Account {
             role,

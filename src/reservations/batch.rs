@@ -70,6 +70,7 @@ pub struct Seen {
 }
 
 /// A ticket that somebody wants.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone)]
 pub struct SeenTicket {
     pub event: EventId,
