@@ -5,6 +5,7 @@ use kit::{App, Zone};
 use serde_json::json;
 
 use super::{expect_reason, reserve};
+use crate::editing::{cancel, publish_and_edit};
 
 kit::stories! {
     before_the_sale_opens_a_code_lets_its_holder_reserve,
@@ -103,9 +104,8 @@ async fn no_code_opens_what_is_closed_or_no_sale_at_all(app: &App) {
     let yesterday = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
     let buyer = app.buyer().await;
     let early = json!({ "code": "EARLY", "opens_early": true });
-    let closed = app
-        .on_sale_with(&zones, &json!({ "sales_close_at": yesterday }))
-        .await;
+    let closing = json!({ "sales_close_at": yesterday });
+    let closed = publish_and_edit(app, app.venue().await, "Over", &closing).await;
     let cancelled = app
         .on_sale_with(&zones, &json!({ "sales_open_at": LATER }))
         .await;
@@ -113,9 +113,7 @@ async fn no_code_opens_what_is_closed_or_no_sale_at_all(app: &App) {
     for event in [&closed, &cancelled, &draft] {
         app.code(event, &early).await;
     }
-    let cancel = app.post(&format!("/api/events/{}/cancel", cancelled.id));
-    let cancel = cancel.by(&app.admin().await).json(&json!({}));
-    cancel.await.expect(200);
+    cancel(app, &cancelled).await.expect(200);
     for event in [&closed, &cancelled, &draft] {
         let of_event = format!("SELECT min(id) FROM tickets WHERE event_id = {}", event.id);
         let ticket = app.count(&of_event).await;
