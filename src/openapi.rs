@@ -1,7 +1,10 @@
 //! The OpenAPI document: all calls together, and examples of every problem.
 
 use poem_openapi::{ExtraHeader, LicenseObject, OpenApiService};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
+use std::fmt;
 
 use crate::applications::admin::ReceivedApplicationsApi;
 use crate::applications::api::ApplicationsApi;
@@ -85,10 +88,54 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
 
 /// The document, with examples of every problem.
 pub fn document(service: &OpenApiService<Calls, ()>) -> Value {
-    let mut document: Value =
-        serde_json::from_str(&service.spec()).expect("the library writes JSON");
+    let mut document = read(&service.spec());
     add_problem_examples(&mut document);
     document
+}
+
+/// Reads what the library writes: a path once for each set of calls that has it, of which a reader of
+/// JSON keeps the last.
+fn read(spec: &str) -> Value {
+    #[derive(Deserialize)]
+    struct Document {
+        paths: Paths,
+        #[serde(flatten)]
+        others: Map<String, Value>,
+    }
+    let document: Document = serde_json::from_str(spec).expect("the library writes JSON");
+    let mut members = document.others;
+    members.insert("paths".to_owned(), Value::Object(document.paths.0));
+    Value::Object(members)
+}
+
+/// Paths with all their operations, wherever those stand.
+struct Paths(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Paths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(PathsVisitor)
+    }
+}
+
+struct PathsVisitor;
+
+impl<'de> Visitor<'de> for PathsVisitor {
+    type Value = Paths;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("paths with operations")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Paths, A::Error> {
+        let mut paths = Map::new();
+        while let Some((path, operations)) = map.next_entry::<String, Map<String, Value>>()? {
+            let known = paths.entry(path).or_insert_with(|| json!({}));
+            if let Value::Object(known) = known {
+                known.extend(operations);
+            }
+        }
+        Ok(Paths(paths))
+    }
 }
 
 /// Swagger UI over the document, in one page that needs no other server.
@@ -148,5 +195,19 @@ fn add_examples(response: &mut Value) {
         .collect();
     if let Some(media) = response.pointer_mut("/content/application~1problem+json") {
         media["examples"] = Value::Object(examples);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_that_share_a_path_are_all_in_the_document() {
+        let spec = r#"{"openapi": "3", "paths": {"/a": {"get": 1}, "/b": {}, "/a": {"post": 2}}}"#;
+        let document = json!({
+            "openapi": "3", "paths": { "/a": { "get": 1, "post": 2 }, "/b": {} },
+        });
+        assert_eq!(read(spec), document);
     }
 }

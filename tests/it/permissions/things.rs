@@ -62,6 +62,12 @@ pub async fn one_of(app: &App, owner: &Person, parameter: &str) -> String {
             let call = app.post("/api/inquiries").by(owner).json(&inquiry);
             call.await.expect(201).id()
         }
+        "application_id" => {
+            let zone = Zone::standing("Floor", 5, 0).by_application();
+            let event = app.by_application(&[zone]).await;
+            let applied = app.apply(owner, &event, event.zones[0].id, 1);
+            applied.await.expect(201).id()
+        }
         "session_id" => {
             app.login(&owner.email, BUYER_PASSWORD).await;
             let sessions = app.get("/api/me/sessions").by(owner).await.expect(200);
