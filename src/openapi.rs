@@ -64,7 +64,10 @@ pub fn service(app: &App, office: &BoxOffice) -> OpenApiService<Calls, ()> {
         ZonesApi { app: app() },
         SeatsApi { app: app() },
     );
-    let sale = (CodesApi { app: app() }, ReservationsApi { office: office() });
+    let sale = (
+        CodesApi { app: app() },
+        ReservationsApi { office: office() },
+    );
     let words = (
         ReviewsApi { app: app() },
         InquiriesApi { app: app() },

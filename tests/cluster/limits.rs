@@ -6,11 +6,11 @@ use serde_json::json;
 
 // No quota comes back while a story is told.
 stories! {
-    instances_count_logins_together: |cluster| super::limited(cluster),
-    without_redis_each_instance_counts_by_itself: |cluster| super::limited(cluster),
+    instances_count_logins_together: super::limited,
+    without_redis_each_instance_counts_by_itself: super::limited,
     instances_learn_what_the_others_have_counted:
         |cluster| super::limited(cluster).env("HOLDFAST_LIMIT_RESERVE", "200/24h"),
-    a_client_cannot_pretend_to_be_somebody_else_through_nginx: |cluster| super::limited(cluster),
+    a_client_cannot_pretend_to_be_somebody_else_through_nginx: super::limited,
 }
 
 fn limited(cluster: Builder<Instances>) -> Builder<Instances> {

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use kit::{Cluster, eventually_eq, secs};
 
 stories! {
-    each_of_many_mails_is_sent_once: |cluster| cluster.mail_server(),
-    what_instances_that_died_could_not_send_is_sent_by_the_one_that_is_left: |cluster| cluster.mail_server(),
+    each_of_many_mails_is_sent_once: kit::Builder::mail_server,
+    what_instances_that_died_could_not_send_is_sent_by_the_one_that_is_left: kit::Builder::mail_server,
 }
 
 const MAILS: usize = 120;

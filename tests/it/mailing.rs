@@ -7,10 +7,10 @@ use serde_json::json;
 
 kit::stories! {
     without_a_mail_server_mails_are_files,
-    a_mail_server_is_given_each_mail_once: |app| app.mail_server(),
-    a_mail_server_that_is_away_gets_its_mails_when_it_is_back: |app| app.mail_server(),
-    a_mail_that_nobody_takes_is_given_up_and_the_others_are_sent: |app| app.mail_server(),
-    a_mail_whose_instance_is_gone_is_taken_over_when_its_lease_ends: |app| app.mail_server(),
+    a_mail_server_is_given_each_mail_once: kit::Builder::mail_server,
+    a_mail_server_that_is_away_gets_its_mails_when_it_is_back: kit::Builder::mail_server,
+    a_mail_that_nobody_takes_is_given_up_and_the_others_are_sent: kit::Builder::mail_server,
+    a_mail_whose_instance_is_gone_is_taken_over_when_its_lease_ends: kit::Builder::mail_server,
     mails_that_ended_long_ago_are_forgotten,
     a_test_mail_is_for_admins_and_sent_once,
 }

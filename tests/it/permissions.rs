@@ -87,8 +87,8 @@ async fn who_may_not_is_refused_and_who_may_is_not(app: &App) {
 }
 
 async fn somebody_elses_things_are_not_found(app: &App) {
-    let owned = all(app).await.into_iter();
-    for operation in owned.filter(|it| rule_of(&it.id) == Rule::Owner) {
+    let operations = all(app).await.into_iter();
+    for operation in operations.filter(|it| rule_of(&it.id) == Rule::Owner) {
         let [owner, stranger] = [app.buyer().await, app.buyer().await];
         let path = path_of_owned(app, &operation, &owner).await;
         let theirs = ask(app, &operation, &path, Some(&stranger)).await;
@@ -158,14 +158,14 @@ async fn lets_through(app: &App, operation: &Operation, path: &str, crew: &mut C
 }
 
 /// Whatever else is wrong, it is not who asks.
-fn check_let_through(operation: &Operation, role: &str, rule: Rule, answer: &Answer) {
+fn check_let_through(operation: &Operation, who: &str, rule: Rule, answer: &Answer) {
     let denied = match answer.slug() {
         "unauthenticated" => rule != Rule::Credentials,
         "forbidden" => true,
         _ => false,
     };
-    assert!(!denied, "{} as {role}: {answer:?}", operation.id);
-    assert_ne!(answer.status, 500, "{} as {role}: {answer:?}", operation.id);
+    assert!(!denied, "{} as {who}: {answer:?}", operation.id);
+    assert_ne!(answer.status, 500, "{} as {who}: {answer:?}", operation.id);
 }
 
 /// A whole request, so that nothing but who asks can be wrong.

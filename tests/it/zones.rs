@@ -172,12 +172,12 @@ async fn a_zone_of_which_a_ticket_ever_moved_stays(app: &App) {
 async fn a_new_price_leaves_what_is_held_and_paid_for_alone(app: &App) {
     let event = app.on_sale(&[Zone::seated("Stalls", 1, 3, 4500)]).await;
     let buyer = app.buyer().await;
-    let &[paid, held, free] = event.tickets() else {
+    let &[paid, kept, free] = event.tickets() else {
         panic!("three seats are on sale");
     };
     let order = app.reserve(&buyer, paid).await.expect(201).id();
     app.confirm(&buyer, &order, "tok_success").await.expect(200);
-    let hold = app.reserve(&buyer, held).await.expect(201).id();
+    let hold = app.reserve(&buyer, kept).await.expect(201).id();
     let change = json!({ "name": "Stalls", "price": price(6000) });
     edit(app, &event, event.zones[0].id, &change)
         .await

@@ -71,8 +71,8 @@ pub async fn one_of(app: &App, owner: &Person, parameter: &str) -> String {
         "session_id" => {
             app.login(&owner.email, BUYER_PASSWORD).await;
             let sessions = app.get("/api/me/sessions").by(owner).await.expect(200);
-            let other = sessions["items"].as_array().unwrap().iter();
-            let other = other.filter(|session| session["current"] == false).next();
+            let mut other = sessions["items"].as_array().unwrap().iter();
+            let other = other.find(|session| session["current"] == false);
             other.unwrap()["id"].as_str().unwrap().to_owned()
         }
         _ => panic!("one_of does not know how to make what {parameter} names"),

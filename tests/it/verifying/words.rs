@@ -54,7 +54,7 @@ pub async fn violations(app: &App) -> Vec<Violation> {
              (SELECT MAX(id) FROM events WHERE id <> reviews.event_id)"
                 .to_owned(),
             "UPDATE reviews SET event_id = \
-             (SELECT event_id FROM reservations WHERE status = 'confirmed')"
+             (SELECT event_id FROM reservations WHERE status = 'confirmed' LIMIT 1)"
                 .to_owned(),
         ),
         violation(
