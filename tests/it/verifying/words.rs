@@ -54,7 +54,8 @@ pub async fn violations(app: &App) -> Vec<Violation> {
              (SELECT MAX(id) FROM events WHERE id <> reviews.event_id)"
                 .to_owned(),
             "UPDATE reviews SET event_id = \
-             (SELECT event_id FROM reservations WHERE status = 'confirmed' LIMIT 1)"
+             (SELECT MAX(event_id) FROM reservations r \
+              WHERE r.user_id = reviews.user_id AND r.status = 'confirmed')"
                 .to_owned(),
         ),
         violation(
