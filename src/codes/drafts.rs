@@ -38,7 +38,7 @@ pub struct CodeDraft {
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100")))]
     percent_off: Option<i32>,
     /// What it takes off each ticket, at the most its price; goes without `percent_off`.
-    #[oai(nullable)]
+    #[oai(skip_serializing_if_is_none)]
     amount_off: Option<Money>,
     /// For organisers only.
     #[oai(nullable, validator(min_length = "1", max_length = "500"))]
@@ -81,7 +81,7 @@ pub struct CodeBatch {
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "100")))]
     percent_off: Option<i32>,
     /// What they take off each ticket, at the most its price; goes without `percent_off`.
-    #[oai(nullable)]
+    #[oai(skip_serializing_if_is_none)]
     amount_off: Option<Money>,
     /// For organisers only.
     #[oai(nullable, validator(min_length = "1", max_length = "500"))]

@@ -42,7 +42,7 @@ pub struct Code {
     #[oai(nullable)]
     pub percent_off: Option<i32>,
     /// What it takes off each ticket, at the most its price.
-    #[oai(nullable)]
+    #[oai(skip_serializing_if_is_none)]
     pub amount_off: Option<Money>,
     /// For organisers only.
     #[oai(nullable)]
@@ -72,7 +72,7 @@ pub struct CodeOffer {
     #[oai(nullable)]
     pub percent_off: Option<i32>,
     /// What it takes off each ticket, at the most its price.
-    #[oai(nullable)]
+    #[oai(skip_serializing_if_is_none)]
     pub amount_off: Option<Money>,
     /// Until when it is valid; null to the end of the sale.
     #[oai(nullable)]

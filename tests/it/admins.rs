@@ -1,6 +1,6 @@
 //! Who may do something to accounts, and that somebody always can.
 
-use kit::{ADMIN_EMAIL, ADMIN_PASSWORD, App, BUYER_PASSWORD, race, tally};
+use kit::{ADMIN_EMAIL, ADMIN_PASSWORD, App, BUYER_PASSWORD, eventually, race, secs, tally};
 use serde_json::{Value, json};
 
 use crate::people::{change_role, disable, path};
@@ -67,6 +67,11 @@ async fn of_admins_who_demote_each_other_at_once_one_stays(app: &App) {
         let boss = app.run(&["admin", "create", "--admin-email", ADMIN_EMAIL]);
         assert!(boss.status.success(), "{boss:?}");
         let admin = app.login(ADMIN_EMAIL, ADMIN_PASSWORD).await;
+        // What was done on the command line reaches the instance within a second.
+        eventually(secs(10), async || {
+            app.get("/api/admin/users").by(&admin).await.is_success()
+        })
+        .await;
         let promoted = change_role(app, &admin, &admins[1], "admin").header("if-match", "*");
         promoted.await.expect(200);
         let other = app.login(&admins[1].email, BUYER_PASSWORD).await;
