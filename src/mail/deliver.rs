@@ -108,8 +108,12 @@ fn judge(id: i64, attempts: i32, sent: Result<(), SendError>) -> Ended {
             );
             Ended::PutOff { by, error }
         }
-        Err(err) => {
-            let error = err.to_string();
+        // An address that nobody has is its owner's affair.
+        Err(SendError::ForGood(error)) => {
+            tracing::warn!(mail = id, attempts, error, "gave up a mail");
+            Ended::GivenUp { error }
+        }
+        Err(SendError::ForNow(error)) => {
             tracing::error!(mail = id, attempts, error, "gave up a mail");
             Ended::GivenUp { error }
         }
