@@ -315,6 +315,8 @@ const CHECKS: &[Check] = &[
                  OR EXISTS (SELECT 1 FROM user_words w WHERE w.user_id = u.id) \
                  OR EXISTS (SELECT 1 FROM inquiries i WHERE i.user_id = u.id \
                             AND (i.email <> '' OR i.contact_name <> '' OR i.phone <> '')) \
+                 OR EXISTS (SELECT 1 FROM applications a WHERE a.user_id = u.id \
+                            AND (a.search <> '' OR a.answers <> '[]' OR a.status = 'pending')) \
                  OR EXISTS (SELECT 1 FROM sessions s WHERE s.user_id = u.id))",
     },
     Check {

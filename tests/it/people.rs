@@ -147,12 +147,16 @@ async fn who_is_disabled_acts_no_more_until_enabled_again(app: &App) {
 
 async fn who_is_erased_leaves_sales_and_nothing_personal(app: &App) {
     let admin = app.admin().await;
-    let event = app.on_sale(&[Zone::seated("Stalls", 1, 1, 1500)]).await;
+    let stalls = Zone::seated("Stalls", 1, 1, 1500);
+    let guests = Zone::standing("Guests", 5, 0).by_application();
+    let event = app.by_application(&[stalls, guests]).await;
     let buyer = app.buyer().await;
     let hold = app.reserve(&buyer, event.tickets()[0]).await.expect(201);
     app.confirm(&buyer, &hold.id(), "tok_success")
         .await
         .expect(200);
+    let guests = event.zone("Guests").id;
+    let wish = app.apply(&buyer, &event, guests, 1).await.expect(201).id();
     let forgot = json!({ "email": buyer.email });
     app.post("/api/auth/password/forgot")
         .json(&forgot)
@@ -187,6 +191,8 @@ async fn who_is_erased_leaves_sales_and_nothing_personal(app: &App) {
         assert_eq!(left, 0, "{table}");
     }
     assert_eq!(app.seats(&event, "sold").await, 1);
+    let refused = app.grant(&admin, &[wish]).await.expect(200);
+    assert_eq!(refused.outcomes(), ["not_pending"]);
     let listed = list(app, &admin, "role=customer").await;
     assert!(emails_of(&listed).is_empty());
     let listed = list(app, &admin, "status=erased").await;

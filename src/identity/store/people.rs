@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, DbErr,
-    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
+    DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
 use super::super::words::end_of;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::entity::account_event::{self, AccountAction};
+use crate::entity::application::{self, ApplicationStatus};
 use crate::entity::user::{Column, Entity, Model, Role, UserStatus};
-use crate::entity::{inquiry, mail, one_time_token, session, user_word};
+use crate::entity::{idempotency_key, inquiry, mail, one_time_token, session, user_word};
 use crate::ids::UserId;
 use crate::page::Cursor;
 
@@ -64,8 +65,9 @@ pub async fn latest_events(
         .await
 }
 
-/// Deletes what somebody who is erased leaves: their devices, tokens, mails to their address, and who
-/// is to be asked about their inquiries.
+/// Deletes what somebody who is erased leaves: their devices, tokens, kept answers, mails to their
+/// address, who is to be asked about their inquiries, and what they told with applications, of which
+/// those that nobody has decided on are withdrawn.
 pub async fn delete_traces(
     tx: &DatabaseTransaction,
     user: UserId,
@@ -89,6 +91,33 @@ pub async fn delete_traces(
         .col_expr(inquiry::Column::Phone, Expr::value(None::<String>))
         .col_expr(inquiry::Column::FoldedText, Expr::value(""))
         .filter(inquiry::Column::UserId.eq(user.0))
+        .exec(tx)
+        .await?;
+    idempotency_key::Entity::delete_many()
+        .filter(idempotency_key::Column::UserId.eq(user.0))
+        .exec(tx)
+        .await?;
+    application::Entity::update_many()
+        .col_expr(
+            application::Column::Status,
+            Expr::value(ApplicationStatus::Withdrawn),
+        )
+        .col_expr(
+            application::Column::EndedAt,
+            db::now(tx.get_database_backend()),
+        )
+        .col_expr(
+            application::Column::Version,
+            Expr::col(application::Column::Version).add(1),
+        )
+        .filter(application::Column::UserId.eq(user.0))
+        .filter(application::Column::Status.eq(ApplicationStatus::Pending))
+        .exec(tx)
+        .await?;
+    application::Entity::update_many()
+        .col_expr(application::Column::Answers, Expr::value("[]"))
+        .col_expr(application::Column::Search, Expr::value(""))
+        .filter(application::Column::UserId.eq(user.0))
         .exec(tx)
         .await?;
     Ok(())
