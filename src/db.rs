@@ -5,9 +5,11 @@
 //! queue fairly, and begin IMMEDIATE, so that none fails half-way for want of the write lock. On
 //! PostgreSQL they have a pool of their own too, in which statements are planned once.
 
+mod newest;
 mod rows;
 mod text;
 
+pub use newest::newest_first;
 pub use rows::{Column, Rows};
 pub use text::contains;
 

@@ -24,6 +24,12 @@ pub struct Cursor<Id> {
     pub id: Id,
 }
 
+impl<Id> From<Cursor<Id>> for (DateTime<Utc>, Id) {
+    fn from(cursor: Cursor<Id>) -> Self {
+        (cursor.at, cursor.id)
+    }
+}
+
 impl<Id: ToString + FromStr> Cursor<Id> {
     /// The text given to callers.
     pub fn encode(&self) -> String {

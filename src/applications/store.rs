@@ -2,13 +2,13 @@
 
 use sea_orm::sea_query::{Alias, Expr};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr,
-    EntityTrait, FromQueryResult, IntoActiveModel, JoinType, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, RelationTrait, Select,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    FromQueryResult, IntoActiveModel, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, RelationTrait, Select,
 };
 use uuid::Uuid;
 
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::entity::application::{ApplicationStatus, Column, Entity, Model, Relation};
 use crate::entity::event::EventStatus;
 use crate::entity::{application_form, event, reservation, reservation_ticket, user, zone};
@@ -229,20 +229,8 @@ pub async fn all_applications(
 }
 
 fn newest(query: Select<Entity>, after: Option<Cursor<Uuid>>, limit: u64) -> Select<Entity> {
-    let query = match after {
-        Some(after) => query.filter(
-            Condition::any().add(Column::CreatedAt.lt(after.at)).add(
-                Condition::all()
-                    .add(Column::CreatedAt.eq(after.at))
-                    .add(Column::Id.lt(after.id)),
-            ),
-        ),
-        None => query,
-    };
-    query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(limit + 1)
+    let columns = (Column::CreatedAt, Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
 }
 
 fn select() -> Select<Entity> {

@@ -10,7 +10,7 @@ use sea_orm::{
 use std::collections::HashMap;
 
 use super::{CodeText, Terms};
-use crate::db::{Db, contains};
+use crate::db::{self, Db, contains};
 use crate::entity::reservation::ReservationStatus;
 use crate::entity::{code, event, reservation};
 use crate::ids::{CodeId, EventId};
@@ -160,21 +160,8 @@ pub async fn codes(
                 .add(contains(code::Column::Note)),
         );
     }
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any()
-                .add(code::Column::CreatedAt.lt(after.at))
-                .add(
-                    Condition::all()
-                        .add(code::Column::CreatedAt.eq(after.at))
-                        .add(code::Column::Id.lt(after.id)),
-                ),
-        );
-    }
-    query
-        .order_by_desc(code::Column::CreatedAt)
-        .order_by_desc(code::Column::Id)
-        .limit(limit + 1)
+    let columns = (code::Column::CreatedAt, code::Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .all(db.reader())
         .await
 }

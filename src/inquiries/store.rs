@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Applicant, Decision, NewInquiry};
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::entity::inquiry::{self, InquiryStatus};
 use crate::entity::inquiry_change;
 use crate::ids::{InquiryId, UserId};
@@ -157,22 +157,9 @@ pub async fn inquiries(
     after: Option<Cursor<Uuid>>,
     limit: u64,
 ) -> Result<Vec<inquiry::Model>, DbErr> {
-    let mut query = inquiry::Entity::find().filter(condition(wanted));
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any()
-                .add(inquiry::Column::CreatedAt.lt(after.at))
-                .add(
-                    Condition::all()
-                        .add(inquiry::Column::CreatedAt.eq(after.at))
-                        .add(inquiry::Column::Id.lt(after.id)),
-                ),
-        );
-    }
-    query
-        .order_by_desc(inquiry::Column::CreatedAt)
-        .order_by_desc(inquiry::Column::Id)
-        .limit(limit + 1)
+    let query = inquiry::Entity::find().filter(condition(wanted));
+    let columns = (inquiry::Column::CreatedAt, inquiry::Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .all(db.reader())
         .await
 }

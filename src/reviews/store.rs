@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{DynIden, Expr, IntoCondition};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
-    DatabaseTransaction, DbErr, EntityTrait, ExprTrait, FromQueryResult, JoinType, ModelTrait,
-    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, RelationTrait, Select,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, ExprTrait, FromQueryResult, JoinType, ModelTrait, PaginatorTrait, QueryFilter,
+    QuerySelect, RelationTrait, Select,
 };
 
 use super::Opinion;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::entity::event::{self, EventStatus};
 use crate::entity::reservation::{self, ReservationStatus};
 use crate::entity::review::{self, Pictures, ReviewStatus};
@@ -160,21 +160,8 @@ pub async fn reviews(
         Which::All(Some(status)) => query.filter(review::Column::Status.eq(status)),
         Which::All(None) => query,
     };
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any()
-                .add(review::Column::CreatedAt.lt(after.at))
-                .add(
-                    Condition::all()
-                        .add(review::Column::CreatedAt.eq(after.at))
-                        .add(review::Column::Id.lt(after.id)),
-                ),
-        );
-    }
-    query
-        .order_by_desc(review::Column::CreatedAt)
-        .order_by_desc(review::Column::Id)
-        .limit(limit + 1)
+    let columns = (review::Column::CreatedAt, review::Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .into_model()
         .all(db.reader())
         .await

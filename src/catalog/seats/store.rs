@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveEnum, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction,
-    DbErr, EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, RelationTrait, Statement, Value,
+    ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait, Statement, Value,
 };
 use uuid::Uuid;
 
 use super::Transition;
-use crate::db::{Column, Db, Rows};
+use crate::db::{self, Column, Db, Rows};
 use crate::entity::ticket::{self, TicketStatus};
 use crate::entity::{event, seat_block, zone};
 use crate::ids::{EventId, UserId, ZoneId};
@@ -206,7 +206,7 @@ pub async fn blocked(
     let ticket = seat_block::Entity::belongs_to(ticket::Entity)
         .from(seat_block::Column::TicketId)
         .to(ticket::Column::Id);
-    let mut query = seat_block::Entity::find()
+    let query = seat_block::Entity::find()
         .select_only()
         .columns([
             seat_block::Column::TicketId,
@@ -226,21 +226,8 @@ pub async fn blocked(
         .join(JoinType::InnerJoin, ticket.into())
         .join(JoinType::InnerJoin, ticket::Relation::Zone.def())
         .filter(seat_block::Column::EventId.eq(event.0));
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any()
-                .add(seat_block::Column::BlockedAt.lt(after.at))
-                .add(
-                    Condition::all()
-                        .add(seat_block::Column::BlockedAt.eq(after.at))
-                        .add(seat_block::Column::TicketId.lt(after.id)),
-                ),
-        );
-    }
-    query
-        .order_by_desc(seat_block::Column::BlockedAt)
-        .order_by_desc(seat_block::Column::TicketId)
-        .limit(limit + 1)
+    let columns = (seat_block::Column::BlockedAt, seat_block::Column::TicketId);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .into_model()
         .all(db.reader())
         .await

@@ -175,19 +175,8 @@ pub async fn newest(
     for word in wanted.common_words {
         query = query.filter(has_word(&word));
     }
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any().add(Column::CreatedAt.lt(after.at)).add(
-                Condition::all()
-                    .add(Column::CreatedAt.eq(after.at))
-                    .add(Column::Id.lt(after.id)),
-            ),
-        );
-    }
-    query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(limit + 1)
+    let columns = (Column::CreatedAt, Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .all(db.reader())
         .await
 }

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait,
-    DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
+    EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::entity::refresh_token;
 use crate::entity::session::{ActiveModel, Column, Entity, Model};
 use crate::ids::{SessionId, UserId};
@@ -154,23 +154,12 @@ pub async fn live(
     after: Option<Cursor<Uuid>>,
     limit: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    let mut query = Entity::find()
+    let query = Entity::find()
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())
         .filter(Expr::col(Column::ExpiresAt).gt(db.now()));
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any().add(Column::CreatedAt.lt(after.at)).add(
-                Condition::all()
-                    .add(Column::CreatedAt.eq(after.at))
-                    .add(Column::Id.lt(after.id)),
-            ),
-        );
-    }
-    query
-        .order_by_desc(Column::CreatedAt)
-        .order_by_desc(Column::Id)
-        .limit(limit + 1)
+    let columns = (Column::CreatedAt, Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .all(db.reader())
         .await
 }

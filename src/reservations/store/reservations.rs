@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::HeldTicket;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::entity::reservation::ReservationStatus;
 use crate::entity::ticket::TicketStatus;
 use crate::entity::{reservation, reservation_ticket, ticket, zone};
@@ -59,21 +59,8 @@ pub async fn own_reservations(
     if let Some(status) = status {
         query = query.filter(reservation::Column::Status.eq(status));
     }
-    if let Some(after) = after {
-        query = query.filter(
-            Condition::any()
-                .add(reservation::Column::CreatedAt.lt(after.at))
-                .add(
-                    Condition::all()
-                        .add(reservation::Column::CreatedAt.eq(after.at))
-                        .add(reservation::Column::Id.lt(after.id)),
-                ),
-        );
-    }
-    query
-        .order_by_desc(reservation::Column::CreatedAt)
-        .order_by_desc(reservation::Column::Id)
-        .limit(limit + 1)
+    let columns = (reservation::Column::CreatedAt, reservation::Column::Id);
+    db::newest_first(query, columns, after.map(Into::into), limit)
         .all(db.reader())
         .await
 }
