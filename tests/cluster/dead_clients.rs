@@ -40,7 +40,7 @@ async fn a_client_that_vanishes_leaves_a_whole_hold_or_none(cluster: &Cluster) {
         certain(|| ask(client)).await.expect(201);
     }
     assert_eq!(cluster.count("SELECT count(*) FROM reservations").await, 60);
-    assert_eq!(cluster.seats(&event, "held").await, 120);
+    cluster.expect_seats(&event, "held", 120).await;
 }
 
 async fn a_client_that_vanishes_while_paying_pays_for_what_it_gets(cluster: &Cluster) {
@@ -64,7 +64,7 @@ async fn a_client_that_vanishes_while_paying_pays_for_what_it_gets(cluster: &Clu
     for client in 0..CLIENTS {
         certain(|| pay(client)).await.expect(200);
     }
-    assert_eq!(cluster.seats(&event, "sold").await, 60);
+    cluster.expect_seats(&event, "sold", 60).await;
     let kept = "SELECT count(*) FROM payments WHERE status = 'succeeded'";
     assert_eq!(cluster.count(kept).await, 60, "somebody paid twice");
 }

@@ -82,7 +82,7 @@ async fn what_was_answered_outlives_the_instance_that_answered(cluster: &Cluster
         })
         .await;
     }
-    assert_eq!(cluster.seats(&event, "held").await, 60);
+    cluster.expect_seats(&event, "held", 60).await;
 }
 
 async fn the_money_of_killed_instances_is_given_back_by_the_last_one(cluster: &Cluster) {

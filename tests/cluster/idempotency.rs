@@ -47,7 +47,7 @@ async fn fifty_at_once_with_one_key_hold_one_place(cluster: &Cluster) {
         cluster.post(&path).by(&buyer).key("one").json(&wanted)
     };
     expect_one(cluster, "reservations", &TWIN_AT_WORK, hold).await;
-    assert_eq!(cluster.seats(&event, "held").await, 2);
+    cluster.expect_seats(&event, "held", 2).await;
 }
 
 async fn fifty_payments_at_once_with_one_key_are_one(cluster: &Cluster) {
@@ -64,7 +64,7 @@ async fn fifty_payments_at_once_with_one_key_are_one(cluster: &Cluster) {
     };
     let twin_at_work = ["idempotency-key-in-flight", "payment-in-progress"];
     expect_one(cluster, "payments", &twin_at_work, pay).await;
-    assert_eq!(cluster.seats(&event, "sold").await, 1);
+    cluster.expect_seats(&event, "sold", 1).await;
 }
 
 async fn admins_who_create_and_publish_at_once_with_one_key_do_it_once(cluster: &Cluster) {

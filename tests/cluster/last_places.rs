@@ -51,7 +51,7 @@ async fn whatever_their_number_buyers_never_get_more_than_is_there(cluster: &Clu
     expect_only(&["zone-sold-out"], &answers);
     // So many want a single place that none is left over.
     assert_eq!(distinct(&answers), 40, "{:?}", tally(&answers));
-    assert_eq!(cluster.seats(&event, "held").await, 40);
+    cluster.expect_seats(&event, "held", 40).await;
 }
 
 async fn groups_get_whole_rows_to_the_last_one(cluster: &Cluster) {

@@ -154,8 +154,7 @@ async fn expect_each_seat_sold_once(cluster: &Cluster, event: &Event, answers: &
     let mut sold = tickets(answers);
     sold.sort_unstable();
     assert_eq!(sold, event.tickets());
-    let held = cluster.seats(event, "held").await;
-    assert_eq!(usize::try_from(held), Ok(SEATS));
+    cluster.expect_seats(event, "held", SEATS).await;
 }
 
 async fn instances_with_quorum(cluster: &Cluster, count: f64) {

@@ -62,7 +62,7 @@ async fn a_batch_of_a_killed_instance_is_gone_as_a_whole(cluster: &Cluster) {
         .await;
     }
     assert_eq!(cluster.count("SELECT count(*) FROM reservations").await, 10);
-    assert_eq!(cluster.seats(&event, "held").await, 30);
+    cluster.expect_seats(&event, "held", 30).await;
 }
 
 async fn what_was_answered_in_a_burst_is_there_and_everything_is_whole(cluster: &Cluster) {

@@ -61,7 +61,7 @@ async fn every_instance_learns_what_the_others_sold_even_without_messages(cluste
     cluster.messages().start_again().await;
     sell(cluster, &buyers, late).await;
     until_all_know_the_database(cluster, &event).await;
-    assert_eq!(cluster.seats(&event, "held").await, 60);
+    cluster.expect_seats(&event, "held", 60).await;
 }
 
 /// Two want each of the seats, and one of them gets it.

@@ -72,8 +72,7 @@ async fn an_instance_paused_in_a_race_sells_no_seat_twice(cluster: &Cluster) {
     sold.sort_unstable();
     sold.dedup();
     assert_eq!(sold.len(), count_winners(&answers), "{:?}", tally(&answers));
-    let held = cluster.seats(&event, "held").await;
-    assert_eq!(usize::try_from(held), Ok(sold.len()));
+    cluster.expect_seats(&event, "held", sold.len()).await;
     let rows = cluster.count("SELECT count(*) FROM reservations").await;
     assert_eq!(usize::try_from(rows), Ok(sold.len()));
 }

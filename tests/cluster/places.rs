@@ -43,8 +43,8 @@ async fn a_zone_sells_its_last_place_and_not_one_more(cluster: &Cluster) {
 
     expect_only(&["zone-sold-out"], &answers);
     assert_eq!(count_winners(&answers), 60, "{:?}", tally(&answers));
-    assert_eq!(cluster.seats(&event, "held").await, 60);
-    assert_eq!(cluster.seats(&event, "available").await, 0);
+    cluster.expect_seats(&event, "held", 60).await;
+    cluster.expect_seats(&event, "available", 0).await;
 }
 
 async fn what_is_too_few_for_one_is_left_for_another(cluster: &Cluster) {

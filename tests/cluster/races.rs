@@ -39,8 +39,8 @@ async fn of_five_hundred_requests_for_one_seat_among_many_one_wins(cluster: &Clu
     assert_eq!(count_winners(&answers), 1, "{:?}", tally(&answers));
     expect_only(&LOST, &answers);
     assert_eq!(served_by(&answers).len(), 3);
-    assert_eq!(cluster.seats(&event, "held").await, 1);
-    assert_eq!(cluster.seats(&event, "available").await, 199);
+    cluster.expect_seats(&event, "held", 1).await;
+    cluster.expect_seats(&event, "available", 199).await;
 }
 
 async fn race_for_the_first_seat(cluster: &Cluster, event: &Event, requests: usize) -> Vec<Answer> {
@@ -101,8 +101,7 @@ async fn expect_all_or_nothing(cluster: &Cluster, event: &Event, answers: &[Answ
         3 * count_winners(answers),
         "a seat has two owners"
     );
-    let held = cluster.seats(event, "held").await;
-    assert_eq!(usize::try_from(held), Ok(given_out.len()));
+    cluster.expect_seats(event, "held", given_out.len()).await;
 }
 
 async fn give_all_up(cluster: &Cluster, buyers: &[Person]) {

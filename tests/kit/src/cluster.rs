@@ -10,6 +10,8 @@ use crate::{
     builder::Builder,
     instance::{Instance, Settings},
     nginx::Nginx,
+    race::{eventually_eq, secs},
+    sale::Event,
     system::System,
 };
 
@@ -40,6 +42,19 @@ impl Cluster {
 
     pub fn nginx(&self) -> &Nginx {
         &self.nginx
+    }
+
+    /// Expects so many tickets of the event in this state: at once in the database, and at Nginx as
+    /// soon as whichever instance is asked has heard of it.
+    ///
+    /// # Panics
+    /// When it is another number.
+    pub async fn expect_seats(&self, event: &Event, state: &str, expected: usize) {
+        let expected = i64::try_from(expected).expect("it is a number of tickets");
+        let in_state = format!("event_id = {} AND status = '{state}'", event.id);
+        let stored = format!("SELECT count(*) FROM tickets WHERE {in_state} AND NOT removed");
+        assert_eq!(self.count(&stored).await, expected, "{in_state}");
+        eventually_eq(secs(20), expected, async || self.seats(event, state).await).await;
     }
 
     /// The sum over the instances that answer; see [`Instance::metric`].
