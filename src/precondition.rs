@@ -92,6 +92,12 @@ pub fn entity_tag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
+/// Whether the header `If-None-Match` names this tag. A proxy that compresses an answer weakens it.
+pub fn names(known: &str, tag: &str) -> bool {
+    let mut known = known.split(',').map(str::trim);
+    known.any(|known| known.trim_start_matches("W/") == tag)
+}
+
 /// Something that can be edited, as it is.
 #[derive(ApiResponse)]
 pub enum Edited<T: ToJSON + ParseFromJSON> {
@@ -135,9 +141,7 @@ impl<T: ToJSON + ParseFromJSON> Cacheable<T> {
     /// Tells it, unless the caller knows it by this tag.
     pub fn tagged(tag: String, known: Option<&str>, max_age_secs: u32, value: T) -> Self {
         let cache = format!("public, max-age={max_age_secs}");
-        // A proxy that compresses an answer weakens its tag.
-        let is_it = |known: &str| matches!(known.trim().trim_start_matches("W/"), known if known == tag || known == "*");
-        if known.is_some_and(|known| known.split(',').any(is_it)) {
+        if known.is_some_and(|known| names(known, &tag) || names(known, "*")) {
             return Self::Unchanged(tag, cache);
         }
         Self::Now(Json(value), tag, cache)

@@ -16,7 +16,7 @@ use crate::entity::{event, venue};
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{EventId, TicketId, ZoneId};
 use crate::mirror::Mirrored;
-use crate::precondition::Cacheable;
+use crate::precondition::{Cacheable, names};
 use crate::problem::{Problem, Refused};
 use crate::state::App;
 use crate::tags::Tags;
@@ -178,10 +178,7 @@ impl CatalogApi {
         let mirrored = self.mirrored(event_id.0).await?;
         let zone = zone_id.0.map(ZoneId);
         let tag = entity_tag(&mirrored, zone).ok_or_else(|| Problem::not_found("zone"))?;
-        // A proxy that compresses makes the tag a weak one.
-        let is_ours = |known: &str| known.trim().trim_start_matches("W/") == tag;
-        let matches = |known: String| known.split(',').any(is_ours);
-        if known.0.is_some_and(matches) {
+        if known.0.is_some_and(|known| names(&known, &tag)) {
             return Ok(SeatMapAnswer::Unchanged(tag));
         }
         Ok(SeatMapAnswer::Seats(Json(draw(&mirrored, zone)), tag))

@@ -16,7 +16,7 @@ use crate::catalog::zones::ZoneError;
 use crate::idempotency::{Answer, Key};
 use crate::ids::{EventId, ZoneId};
 use crate::page::{self, Cursor};
-use crate::precondition::{Expected, entity_tag};
+use crate::precondition::{Expected, entity_tag, names};
 use crate::problem::{Problem, Refused};
 use crate::state::App;
 use crate::tags::Tags;
@@ -98,8 +98,7 @@ impl SeatsApi {
         let mirrored = self.app.mirror.event(EventId(event_id.0)).await?;
         let facts = mirrored.ok_or_else(|| Problem::not_found("event"))?.facts();
         let tag = entity_tag(facts.event.version);
-        let is_ours = |known: &str| known.trim().trim_start_matches("W/") == tag;
-        if known.0.is_some_and(|known| known.split(',').any(is_ours)) {
+        if known.0.is_some_and(|known| names(&known, &tag)) {
             return Ok(PlanAnswer::Unchanged(tag));
         }
         Ok(PlanAnswer::Plan(Json(draw_plan(&facts)?), tag))
