@@ -18,7 +18,9 @@ pub mod document;
 mod refused;
 
 pub use document::{Alternative, Conflict, FieldError, ProblemDocument};
-pub use refused::{PUBLIC, PUBLIC_WITH_BODY, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY};
+pub use refused::{
+    KEYED, PUBLIC, PUBLIC_WITH_BODY, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY,
+};
 
 macro_rules! slugs {
     ($($variant:ident = $slug:literal, $status:literal, $title:literal, $when:literal;)+) => {

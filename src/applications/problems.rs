@@ -2,7 +2,7 @@
 
 use super::ApplicationError;
 use super::views::status_name;
-use crate::problem::{PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What reading a form can be refused for.
 pub struct FormProblems;
@@ -39,7 +39,7 @@ impl Problems for ApplyProblems {
             Slug::AlreadyApplied,
             Slug::LimitExceeded,
         ];
-        [SIGNED_IN_WITH_BODY, KEYS, &own].concat()
+        [SIGNED_IN_WITH_BODY, KEYED, &own].concat()
     }
 }
 
@@ -98,11 +98,9 @@ pub struct DecideProblems;
 
 impl Problems for DecideProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN_WITH_BODY, KEYS, &[Slug::Forbidden]].concat()
+        [SIGNED_IN_WITH_BODY, KEYED, &[Slug::Forbidden]].concat()
     }
 }
-
-const KEYS: &[Slug] = &[Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight];
 
 impl From<ApplicationError> for Problem {
     fn from(err: ApplicationError) -> Self {

@@ -2,7 +2,7 @@
 
 use super::{CatalogError, status_name};
 use crate::entity::event::EventStatus;
-use crate::problem::{PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What reading a list can be refused for.
 pub struct ListProblems;
@@ -27,15 +27,7 @@ pub struct CreateProblems;
 
 impl Problems for CreateProblems {
     fn slugs() -> Vec<Slug> {
-        [
-            SIGNED_IN_WITH_BODY,
-            &[
-                Slug::Forbidden,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
-        ]
-        .concat()
+        [SIGNED_IN_WITH_BODY, &[Slug::Forbidden], KEYED].concat()
     }
 }
 
@@ -46,13 +38,8 @@ impl Problems for PublishProblems {
     fn slugs() -> Vec<Slug> {
         [
             SIGNED_IN,
-            &[
-                Slug::Forbidden,
-                Slug::NotFound,
-                Slug::InvalidTransition,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
+            &[Slug::Forbidden, Slug::NotFound, Slug::InvalidTransition],
+            KEYED,
         ]
         .concat()
     }

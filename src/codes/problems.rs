@@ -1,23 +1,14 @@
 //! What calls about codes can be refused for, and the problem document of each error.
 
 use super::{CodeError, NotValid};
-use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What making codes can be refused for.
 pub struct CreateProblems;
 
 impl Problems for CreateProblems {
     fn slugs() -> Vec<Slug> {
-        [
-            SIGNED_IN_WITH_BODY,
-            ADMIN,
-            &[
-                Slug::CodeTaken,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
-        ]
-        .concat()
+        [SIGNED_IN_WITH_BODY, ADMIN, &[Slug::CodeTaken], KEYED].concat()
     }
 }
 

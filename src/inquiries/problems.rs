@@ -1,15 +1,14 @@
 //! What calls about inquiries can be refused for, and the problem document of each error.
 
 use super::{InquiryError, status_name};
-use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What sending an inquiry can be refused for.
 pub struct SendProblems;
 
 impl Problems for SendProblems {
     fn slugs() -> Vec<Slug> {
-        let keys = [Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight];
-        [SIGNED_IN_WITH_BODY, &keys].concat()
+        [SIGNED_IN_WITH_BODY, KEYED].concat()
     }
 }
 

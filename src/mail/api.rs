@@ -10,7 +10,7 @@ use super::{Mail, post};
 use crate::auth::AdminOnly;
 use crate::body::Body;
 use crate::idempotency::{Key, commit_once};
-use crate::problem::{Problem, Problems, Refused, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, Problem, Problems, Refused, SIGNED_IN_WITH_BODY, Slug};
 use crate::state::App;
 use crate::tags::Tags;
 
@@ -47,15 +47,7 @@ pub struct TestMailProblems;
 
 impl Problems for TestMailProblems {
     fn slugs() -> Vec<Slug> {
-        [
-            SIGNED_IN_WITH_BODY,
-            &[
-                Slug::Forbidden,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
-        ]
-        .concat()
+        [SIGNED_IN_WITH_BODY, &[Slug::Forbidden], KEYED].concat()
     }
 }
 

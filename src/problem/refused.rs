@@ -44,6 +44,9 @@ pub const SIGNED_IN_WITH_BODY: &[Slug] = &[
     Slug::Internal,
 ];
 
+/// What an operation that takes an `Idempotency-Key` can answer with, too.
+pub const KEYED: &[Slug] = &[Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight];
+
 /// A problem, as the answer of an operation that can answer with `P`.
 #[derive(Debug)]
 pub struct Refused<P> {

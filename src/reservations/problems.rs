@@ -11,14 +11,14 @@ use super::store::Conflict;
 use super::views::status_name;
 use crate::catalog::views::ticket_status_name;
 use crate::catalog::{row_name, seat_name};
-use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What reserving one ticket can be refused for.
 pub struct ReserveTicketProblems;
 
 impl Problems for ReserveTicketProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN, KEYS, HOLD].concat()
+        [SIGNED_IN, KEYED, HOLD].concat()
     }
 }
 
@@ -29,7 +29,7 @@ impl Problems for ReserveProblems {
     fn slugs() -> Vec<Slug> {
         [
             SIGNED_IN_WITH_BODY,
-            KEYS,
+            KEYED,
             HOLD,
             &[Slug::ZoneSoldOut, Slug::NoAdjacentSeats],
         ]
@@ -60,7 +60,7 @@ pub struct ExtendProblems;
 
 impl Problems for ExtendProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN, KEYS, CHANGE, &[Slug::NotOnSale]].concat()
+        [SIGNED_IN, KEYED, CHANGE, &[Slug::NotOnSale]].concat()
     }
 }
 
@@ -78,7 +78,7 @@ pub struct ReleaseTicketProblems;
 
 impl Problems for ReleaseTicketProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN, KEYS, CHANGE, &[Slug::PaymentInProgress]].concat()
+        [SIGNED_IN, KEYED, CHANGE, &[Slug::PaymentInProgress]].concat()
     }
 }
 
@@ -89,7 +89,7 @@ impl Problems for ConfirmProblems {
     fn slugs() -> Vec<Slug> {
         [
             SIGNED_IN_WITH_BODY,
-            KEYS,
+            KEYED,
             CHANGE,
             &[
                 Slug::NotOnSale,
@@ -101,8 +101,6 @@ impl Problems for ConfirmProblems {
         .concat()
     }
 }
-
-const KEYS: &[Slug] = &[Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight];
 
 const HOLD: &[Slug] = &[
     Slug::NotFound,

@@ -2,7 +2,7 @@
 
 use super::{ReviewError, status_name};
 use crate::entity::review::ReviewStatus;
-use crate::problem::{PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What listing the reviews of an event can be refused for.
 pub struct ListProblems;
@@ -47,13 +47,8 @@ impl Problems for WriteProblems {
     fn slugs() -> Vec<Slug> {
         [
             SIGNED_IN_WITH_BODY,
-            &[
-                Slug::NoTicket,
-                Slug::NotFound,
-                Slug::AlreadyReviewed,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
+            &[Slug::NoTicket, Slug::NotFound, Slug::AlreadyReviewed],
+            KEYED,
         ]
         .concat()
     }

@@ -3,7 +3,7 @@
 use super::EventError;
 use crate::catalog::status_name;
 use crate::entity::event::EventStatus;
-use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What an admin's reading of lists can be refused for.
 pub struct AdminListProblems;
@@ -53,12 +53,8 @@ impl Problems for CancelProblems {
     fn slugs() -> Vec<Slug> {
         [
             SIGNED_IN_WITH_BODY,
-            &[
-                Slug::Forbidden,
-                Slug::NotFound,
-                Slug::IdempotencyKeyReused,
-                Slug::IdempotencyKeyInFlight,
-            ],
+            &[Slug::Forbidden, Slug::NotFound],
+            KEYED,
         ]
         .concat()
     }

@@ -6,7 +6,7 @@ use super::SeatError;
 use crate::catalog::views::ticket_status_name;
 use crate::catalog::{row_name, seat_name};
 use crate::entity::ticket;
-use crate::problem::{PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What reading a plan can be refused for.
 pub struct ReadProblems;
@@ -31,7 +31,7 @@ pub struct BlockProblems;
 
 impl Problems for BlockProblems {
     fn slugs() -> Vec<Slug> {
-        [SIGNED_IN_WITH_BODY, MOVE].concat()
+        [SIGNED_IN_WITH_BODY, MOVE, KEYED].concat()
     }
 }
 
@@ -46,17 +46,11 @@ impl Problems for RemoveProblems {
             Slug::VersionMismatch,
             Slug::PreconditionRequired,
         ];
-        [SIGNED_IN_WITH_BODY, MOVE, &edit].concat()
+        [SIGNED_IN_WITH_BODY, MOVE, KEYED, &edit].concat()
     }
 }
 
-const MOVE: &[Slug] = &[
-    Slug::Forbidden,
-    Slug::NotFound,
-    Slug::TicketTaken,
-    Slug::IdempotencyKeyReused,
-    Slug::IdempotencyKeyInFlight,
-];
+const MOVE: &[Slug] = &[Slug::Forbidden, Slug::NotFound, Slug::TicketTaken];
 
 impl From<SeatError> for Problem {
     fn from(err: SeatError) -> Self {

@@ -1,18 +1,17 @@
 //! What calls about zones can be refused for.
 
 use super::ZoneError;
-use crate::problem::{Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
 
 /// What adding a zone or seats can be refused for.
 pub struct AddProblems;
 
 impl Problems for AddProblems {
     fn slugs() -> Vec<Slug> {
-        let keys = [Slug::IdempotencyKeyReused, Slug::IdempotencyKeyInFlight];
         [
             SIGNED_IN_WITH_BODY,
             EDIT,
-            &keys,
+            KEYED,
             &[Slug::PreconditionRequired],
         ]
         .concat()
