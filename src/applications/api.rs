@@ -11,6 +11,7 @@ use super::views::{Application, ApplicationForm};
 use super::{NewApplication, apply, store, withdraw};
 use crate::auth::SignedIn;
 use crate::body::Body;
+use crate::catalog::store as catalogue;
 use crate::entity::event::EventStatus;
 use crate::idempotency::{Key, commit_once};
 use crate::ids::{ApplicationId, EventId};
@@ -193,7 +194,7 @@ pub(super) async fn read_form(
     id: EventId,
     reader: Reader,
 ) -> Result<ApplicationForm, Problem> {
-    let event = store::event(&app.db, id).await?;
+    let event = catalogue::event(app.db.reader(), id).await?;
     let event = event
         .filter(|event| reader == Reader::Organiser || event.status != EventStatus::Draft)
         .ok_or_else(|| Problem::not_found("event"))?;

@@ -74,11 +74,6 @@ pub async fn update_form(
     Ok(())
 }
 
-/// An event, a draft or not.
-pub async fn event(db: &Db, id: EventId) -> Result<Option<event::Model>, DbErr> {
-    event::Entity::find_by_id(id.0).one(db.reader()).await
-}
-
 /// An event the public may see, which nobody changes before the transaction ends.
 pub async fn event_that_stays(
     tx: &DatabaseTransaction,

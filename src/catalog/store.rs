@@ -70,6 +70,14 @@ pub async fn insert_venue(
     .await
 }
 
+/// An event, published or not.
+pub async fn event(
+    connection: &impl ConnectionTrait,
+    id: EventId,
+) -> Result<Option<event::Model>, DbErr> {
+    event::Entity::find_by_id(id.0).one(connection).await
+}
+
 /// An event the public may see, with its venue.
 pub async fn published_event(
     db: &Db,

@@ -312,7 +312,7 @@ impl CodesApi {
         codes: Vec<code::Model>,
     ) -> Result<Vec<Code>, CodeError> {
         let reader = self.app.db.reader();
-        let event = store::event(reader, event).await?;
+        let event = catalogue::event(reader, event).await?;
         let currency = event.ok_or(CodeError::NoSuchEvent)?.currency;
         let ids: Vec<_> = codes.iter().map(|code| CodeId(code.id)).collect();
         let uses = store::count_uses(reader, &ids).await?;

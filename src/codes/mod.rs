@@ -162,7 +162,8 @@ async fn event_for_code(
     id: EventId,
     terms: &Terms,
 ) -> Result<event::Model, CodeError> {
-    let event = store::event(tx, id).await?.ok_or(CodeError::NoSuchEvent)?;
+    let event = catalogue::event(tx, id).await?;
+    let event = event.ok_or(CodeError::NoSuchEvent)?;
     if let Some(zone) = terms.zone {
         let zones = catalogue::zones(tx, id).await?;
         if zones.iter().all(|of_event| of_event.id != zone.0) {

@@ -12,17 +12,9 @@ use std::collections::HashMap;
 use super::{CodeText, Terms};
 use crate::db::{self, Db, contains};
 use crate::entity::reservation::ReservationStatus;
-use crate::entity::{code, event, reservation};
+use crate::entity::{code, reservation};
 use crate::ids::{CodeId, EventId};
 use crate::page::Cursor;
-
-/// An event, published or not.
-pub async fn event(
-    connection: &impl ConnectionTrait,
-    id: EventId,
-) -> Result<Option<event::Model>, DbErr> {
-    event::Entity::find_by_id(id.0).one(connection).await
-}
 
 /// Makes codes that differ in their texts only.
 ///

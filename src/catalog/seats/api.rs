@@ -12,6 +12,7 @@ use super::{
 };
 use crate::auth::AdminOnly;
 use crate::body::Body;
+use crate::catalog::store as catalogue;
 use crate::catalog::zones::ZoneError;
 use crate::idempotency::{Answer, Key};
 use crate::ids::{EventId, ZoneId};
@@ -158,7 +159,7 @@ impl SeatsApi {
         cursor: Query<Option<String>>,
     ) -> Result<Json<BlockedList>, Refused<ListProblems>> {
         let (db, id) = (&self.app.db, EventId(event_id.0));
-        if store::event(db.reader(), id).await?.is_none() {
+        if catalogue::event(db.reader(), id).await?.is_none() {
             return Err(Problem::not_found("event").into());
         }
         let limit = limit.0.unwrap_or(page::DEFAULT_LIMIT);

@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::store::zones;
+use super::store as catalogue;
 use super::zones::{ZoneError, event_to_edit, raise_version, recount};
 use crate::db::Db;
 use crate::entity::ledger::Cause;
@@ -163,7 +163,7 @@ async fn move_and_recount(
     let touched: BTreeSet<i64> = tickets.iter().map(|ticket| ticket.zone_id).collect();
     let moved = move_tickets(tx, now, tickets, transition).await?;
     let id = EventId(event.id);
-    for zone in zones(tx, id).await? {
+    for zone in catalogue::zones(tx, id).await? {
         if touched.contains(&zone.id) {
             recount(tx, zone).await?;
         }
@@ -183,7 +183,7 @@ async fn seats_to_move(
     let found = store::tickets_for_update(tx, event, versions.keys().copied()).await?;
     let is_there = |ticket: &ticket::Model| !ticket.removed || transition == Transition::Restore;
     if found.len() < versions.len() || !found.iter().all(is_there) {
-        return Err(match store::event(tx, event).await? {
+        return Err(match catalogue::event(tx, event).await? {
             Some(_) => SeatError::NoSuchTicket,
             None => SeatError::NoSuchEvent,
         });
@@ -200,7 +200,7 @@ async fn seats_to_move(
 
 /// A zone of an event, for its organiser.
 async fn zone_of(db: &Db, event: EventId, id: ZoneId) -> Result<zone::Model, ZoneError> {
-    let zones = zones(db.reader(), event).await?;
+    let zones = catalogue::zones(db.reader(), event).await?;
     let zone = zones.into_iter().find(|zone| zone.id == id.0);
     zone.ok_or(ZoneError::NoSuchZone)
 }

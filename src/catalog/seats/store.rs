@@ -1,7 +1,7 @@
 //! Every query about single seats in the hands of their organiser.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr,
     EntityTrait, FromQueryResult, JoinType, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -12,19 +12,12 @@ use uuid::Uuid;
 use super::Transition;
 use crate::db::{self, Column, Db, Rows};
 use crate::entity::ticket::{self, TicketStatus};
-use crate::entity::{event, seat_block, zone};
+use crate::entity::{seat_block, zone};
 use crate::ids::{EventId, UserId, ZoneId};
 use crate::page::Cursor;
 
 /// Tickets to a statement.
 const AT_ONCE: usize = 4000;
-
-pub async fn event(
-    connection: &impl ConnectionTrait,
-    id: EventId,
-) -> Result<Option<event::Model>, DbErr> {
-    event::Entity::find_by_id(id.0).one(connection).await
-}
 
 /// Those of the named tickets that are of the event, kept from changing.
 pub async fn tickets_for_update(
@@ -48,14 +41,7 @@ pub async fn free_for_update(
     zone: ZoneId,
     limit: u64,
 ) -> Result<Vec<ticket::Model>, DbErr> {
-    ticket::Entity::find()
-        .filter(ticket::Column::ZoneId.eq(zone.0))
-        .filter(ticket::Column::Status.eq(TicketStatus::Available))
-        .order_by_asc(ticket::Column::Id)
-        .limit(limit)
-        .lock(LockType::NoKeyUpdate)
-        .all(tx)
-        .await
+    first_for_update(tx, zone, is_free(), limit).await
 }
 
 /// Up to so many tickets of a zone that were taken out of the event.
@@ -64,9 +50,18 @@ pub async fn removed_for_update(
     zone: ZoneId,
     limit: u64,
 ) -> Result<Vec<ticket::Model>, DbErr> {
+    first_for_update(tx, zone, ticket::Column::Removed.eq(true), limit).await
+}
+
+async fn first_for_update(
+    tx: &DatabaseTransaction,
+    zone: ZoneId,
+    which: Expr,
+    limit: u64,
+) -> Result<Vec<ticket::Model>, DbErr> {
     ticket::Entity::find()
         .filter(ticket::Column::ZoneId.eq(zone.0))
-        .filter(ticket::Column::Removed.eq(true))
+        .filter(which)
         .order_by_asc(ticket::Column::Id)
         .limit(limit)
         .lock(LockType::NoKeyUpdate)
@@ -78,9 +73,13 @@ pub async fn removed_for_update(
 pub async fn count_free(tx: &DatabaseTransaction, zone: ZoneId) -> Result<u64, DbErr> {
     ticket::Entity::find()
         .filter(ticket::Column::ZoneId.eq(zone.0))
-        .filter(ticket::Column::Status.eq(TicketStatus::Available))
+        .filter(is_free())
         .count(tx)
         .await
+}
+
+fn is_free() -> Expr {
+    ticket::Column::Status.eq(TicketStatus::Available)
 }
 
 /// Moves tickets from the versions at which they were read, and gives them as they are then.
@@ -93,12 +92,12 @@ pub async fn move_tickets(
     mut tickets: Vec<ticket::Model>,
     transition: Transition,
 ) -> Result<Vec<ticket::Model>, DbErr> {
+    let backend = tx.get_database_backend();
+    let statements = statements(transition);
     for chunk in tickets.chunks(AT_ONCE) {
-        let (update, append) = statements(transition);
-        for (alias, sql) in [("x", update), ("x", append)] {
+        for sql in &statements {
             let mut values: Vec<Value> = Vec::new();
-            let backend = tx.get_database_backend();
-            let rows = rows(chunk, now).table(alias, backend, &mut values);
+            let rows = rows(chunk, now).table("x", backend, &mut values);
             let sql = sql.replace("{rows}", &rows);
             let statement = Statement::from_sql_and_values(backend, sql, values);
             let touched = tx.execute_raw(statement).await?.rows_affected();
@@ -132,7 +131,8 @@ fn rows(tickets: &[ticket::Model], now: DateTime<Utc>) -> Rows {
         .with("at", Column::Times(vec![now; tickets.len()]))
 }
 
-fn statements(transition: Transition) -> (String, String) {
+/// What moves the tickets and what keeps that in the ledger, each with `{rows}` for [`rows`] as `x`.
+fn statements(transition: Transition) -> [String; 2] {
     let to = transition.to().to_value();
     let cause = transition.cause().to_value();
     let removed = transition == Transition::Remove;
@@ -144,7 +144,7 @@ fn statements(transition: Transition) -> (String, String) {
         "INSERT INTO ledger (ticket_id, version, from_status, to_status, cause, at) \
          SELECT x.id, x.version + 1, x.from_status, '{to}', '{cause}', x.at FROM {{rows}}"
     );
-    (update, append)
+    [update, append]
 }
 
 /// Writes down why tickets are withheld.
