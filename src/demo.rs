@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use sea_orm::{DbErr, EntityTrait, PaginatorTrait};
 
 use crate::catalog::{
-    CatalogError, NewEvent, NewSeating, NewVenue, NewZone, create_event, create_venue,
-    publish_event,
+    CatalogError, EventDetails, NewEvent, NewSeating, NewVenue, NewZone, create_event,
+    create_venue, publish_event,
 };
 use crate::db;
 use crate::entity::user::Role;
@@ -91,20 +91,22 @@ fn demo_venue() -> NewVenue {
 
 fn demo_event(venue_id: VenueId, starts_at: chrono::DateTime<chrono::Utc>) -> NewEvent {
     NewEvent {
-        venue_id,
-        title: "Opening Night".to_owned(),
-        description: "An evening of chamber music. This event is a demo: nothing is charged."
-            .to_owned(),
-        category: Some("concert".to_owned()),
-        starts_at,
-        ends_at: Some(starts_at + TimeDelta::hours(2)),
-        sales_open_at: None,
-        sales_close_at: None,
-        limit_per_customer: None,
-        picture: None,
-        gallery: Vec::new(),
-        doors_at: Some(starts_at - TimeDelta::hours(1)),
-        hold_secs: None,
+        details: EventDetails {
+            venue_id,
+            title: "Opening Night".to_owned(),
+            description: "An evening of chamber music. This event is a demo: nothing is charged."
+                .to_owned(),
+            category: Some("concert".to_owned()),
+            starts_at,
+            ends_at: Some(starts_at + TimeDelta::hours(2)),
+            sales_open_at: None,
+            sales_close_at: None,
+            limit_per_customer: None,
+            picture: None,
+            gallery: Vec::new(),
+            doors_at: Some(starts_at - TimeDelta::hours(1)),
+            hold_secs: None,
+        },
         currency: "EUR".to_owned(),
         zones: vec![
             NewZone {

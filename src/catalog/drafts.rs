@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::times::Times;
 use super::views::{Event, Seated, Venue};
 use super::zones::drafts::{ZoneDraft, ZoneSeating};
-use super::{MAX_TICKETS, NewEvent, NewVenue, NewZone};
+use super::{EventDetails, MAX_TICKETS, NewEvent, NewVenue, NewZone};
 use crate::ids::VenueId;
 use crate::money::Money;
 use crate::problem::Problem;
@@ -131,38 +131,47 @@ impl TryFrom<EventDraft> for NewEvent {
                 "may have a million tickets together",
             ));
         }
-        let times = Times {
-            starts: draft.starts_at,
-            ends: draft.ends_at,
-            doors: draft.doors_at,
-            sale_opens: draft.sales_open_at,
-            sale_closes: draft.sales_close_at,
-        };
-        times.check()?;
-        let gallery = draft.gallery.unwrap_or_default();
-        check_pictures(draft.picture.as_deref(), &gallery)?;
-        Ok(Self {
+        let details = EventDetails {
             venue_id: VenueId(draft.venue_id),
             title: draft.title,
             description: draft.description.unwrap_or_default(),
             category: draft.category,
+            picture: draft.picture,
+            gallery: draft.gallery.unwrap_or_default(),
             starts_at: draft.starts_at,
             ends_at: draft.ends_at,
+            doors_at: draft.doors_at,
             sales_open_at: draft.sales_open_at,
             sales_close_at: draft.sales_close_at,
             limit_per_customer: draft.limit_per_customer,
-            picture: draft.picture,
-            gallery,
-            doors_at: draft.doors_at,
             hold_secs: draft.hold_secs,
+        };
+        details.check()?;
+        Ok(Self {
+            details,
             currency,
             zones,
         })
     }
 }
 
+impl EventDetails {
+    /// Refuses what contradicts itself or cannot be kept.
+    pub fn check(&self) -> Result<(), Problem> {
+        let times = Times {
+            starts: self.starts_at,
+            ends: self.ends_at,
+            doors: self.doors_at,
+            sale_opens: self.sales_open_at,
+            sale_closes: self.sales_close_at,
+        };
+        times.check()?;
+        check_pictures(self.picture.as_deref(), &self.gallery)
+    }
+}
+
 /// Refuses pictures that are not on the web.
-pub fn check_pictures(picture: Option<&str>, gallery: &[String]) -> Result<(), Problem> {
+fn check_pictures(picture: Option<&str>, gallery: &[String]) -> Result<(), Problem> {
     picture.map_or(Ok(()), |url| check_url("picture", url))?;
     check_urls("gallery", gallery)
 }

@@ -74,26 +74,32 @@ pub struct NewVenue {
 /// An event to be made, as a draft.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
+    pub details: EventDetails,
+    /// ISO 4217.
+    pub currency: String,
+    pub zones: Vec<NewZone>,
+}
+
+/// What an organiser says of an event, and may say anew.
+#[derive(Debug, Clone)]
+pub struct EventDetails {
     pub venue_id: VenueId,
     pub title: String,
     pub description: String,
     pub category: Option<String>,
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: Option<DateTime<Utc>>,
-    pub sales_open_at: Option<DateTime<Utc>>,
-    pub sales_close_at: Option<DateTime<Utc>>,
-    /// ISO 4217.
-    pub currency: String,
-    /// Most tickets that a customer may have.
-    pub limit_per_customer: Option<i32>,
     /// A URL.
     pub picture: Option<String>,
     /// URLs.
     pub gallery: Vec<String>,
+    pub starts_at: DateTime<Utc>,
+    pub ends_at: Option<DateTime<Utc>>,
     pub doors_at: Option<DateTime<Utc>>,
+    pub sales_open_at: Option<DateTime<Utc>>,
+    pub sales_close_at: Option<DateTime<Utc>>,
+    /// Most tickets that a customer may have.
+    pub limit_per_customer: Option<i32>,
     /// How long a hold lasts.
     pub hold_secs: Option<i32>,
-    pub zones: Vec<NewZone>,
 }
 
 /// A zone of an event to be made.
@@ -145,7 +151,7 @@ pub async fn create_event(
     now: DateTime<Utc>,
     new: NewEvent,
 ) -> Result<event::Model, CatalogError> {
-    let venue_id = new.venue_id;
+    let venue_id = new.details.venue_id;
     if store::venue(tx, venue_id).await?.is_none() {
         return Err(CatalogError::NoSuchVenue(venue_id));
     }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::rating::Rating;
 use super::search::store::put_status;
 use super::search::venue_text;
-use super::{NewEvent, NewVenue};
+use super::{EventDetails, NewEvent, NewVenue};
 use crate::db::Db;
 use crate::entity::event::EventStatus;
 use crate::entity::review::{self, ReviewStatus};
@@ -54,20 +54,27 @@ pub async fn insert_venue(
     new: NewVenue,
 ) -> Result<venue::Model, DbErr> {
     venue::ActiveModel {
+        created_at: Set(now),
+        version: Set(1),
+        ..venue_details(new)
+    }
+    .insert(tx)
+    .await
+}
+
+/// A venue as it is to be, to be written, with what it is found by.
+pub fn venue_details(new: NewVenue) -> venue::ActiveModel {
+    venue::ActiveModel {
         search_text: Set(venue_text(&new.name, &new.city)),
         search_city: Set(fold(&new.city)),
-        picture: Set(new.picture),
         name: Set(new.name),
         address: Set(new.address),
         city: Set(new.city),
         country: Set(new.country),
         time_zone: Set(new.time_zone),
-        created_at: Set(now),
-        version: Set(1),
+        picture: Set(new.picture),
         ..Default::default()
     }
-    .insert(tx)
-    .await
 }
 
 /// An event, published or not.
@@ -122,31 +129,38 @@ pub async fn insert_event(
     new: NewEvent,
 ) -> Result<event::Model, DbErr> {
     event::ActiveModel {
-        venue_id: Set(new.venue_id.0),
-        title: Set(new.title),
-        description: Set(new.description),
-        category: Set(new.category),
         currency: Set(new.currency),
         status: Set(EventStatus::Draft),
-        starts_at: Set(new.starts_at),
-        ends_at: Set(new.ends_at),
-        sales_open_at: Set(new.sales_open_at),
-        sales_close_at: Set(new.sales_close_at),
         created_at: Set(now),
         version: Set(1),
-        limit_per_customer: Set(new.limit_per_customer),
-        picture: Set(new.picture),
-        gallery: Set(gallery_json(&new.gallery)?),
-        doors_at: Set(new.doors_at),
-        hold_secs: Set(new.hold_secs),
-        ..Default::default()
+        ..event_details(new.details)?
     }
     .insert(tx)
     .await
 }
 
+/// What an organiser says of an event, to be written.
+pub fn event_details(details: EventDetails) -> Result<event::ActiveModel, DbErr> {
+    Ok(event::ActiveModel {
+        venue_id: Set(details.venue_id.0),
+        title: Set(details.title),
+        description: Set(details.description),
+        category: Set(details.category),
+        picture: Set(details.picture),
+        gallery: Set(gallery_json(&details.gallery)?),
+        starts_at: Set(details.starts_at),
+        ends_at: Set(details.ends_at),
+        doors_at: Set(details.doors_at),
+        sales_open_at: Set(details.sales_open_at),
+        sales_close_at: Set(details.sales_close_at),
+        limit_per_customer: Set(details.limit_per_customer),
+        hold_secs: Set(details.hold_secs),
+        ..Default::default()
+    })
+}
+
 /// URLs as they are kept; nothing where there are none.
-pub fn gallery_json(urls: &[String]) -> Result<Option<String>, DbErr> {
+fn gallery_json(urls: &[String]) -> Result<Option<String>, DbErr> {
     if urls.is_empty() {
         return Ok(None);
     }

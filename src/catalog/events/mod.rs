@@ -18,7 +18,7 @@ mod store;
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::{search, status_name, views};
+use super::{EventDetails, search, status_name, views};
 use crate::db::{self, Db};
 use crate::entity::event::{self, EventStatus};
 use crate::entity::venue;
@@ -54,19 +54,7 @@ pub enum EventError {
 /// What an event is to be.
 #[derive(Debug, Clone)]
 pub struct EventEdit {
-    pub venue_id: VenueId,
-    pub title: String,
-    pub description: String,
-    pub category: Option<String>,
-    pub picture: Option<String>,
-    pub gallery: Vec<String>,
-    pub starts_at: DateTime<Utc>,
-    pub ends_at: Option<DateTime<Utc>>,
-    pub doors_at: Option<DateTime<Utc>>,
-    pub sales_open_at: Option<DateTime<Utc>>,
-    pub sales_close_at: Option<DateTime<Utc>>,
-    pub limit_per_customer: Option<i32>,
-    pub hold_secs: Option<i32>,
+    pub details: EventDetails,
     /// ISO 4217; what it is where absent.
     pub currency: Option<String>,
 }
@@ -86,8 +74,8 @@ pub async fn edit_event(
     if event.status != EventStatus::Draft && edit.currency.as_ref().is_some_and(is_new) {
         return Err(EventError::CurrencyPublished(event.status));
     }
-    let venue = venue_of_both(tx, VenueId(event.venue_id), edit.venue_id).await?;
-    let event = store::update(tx, event, edit).await?;
+    let venue = venue_of_both(tx, VenueId(event.venue_id), edit.details.venue_id).await?;
+    let event = store::update(tx, &event, edit).await?;
     search::note_event(tx, &event, &venue).await?;
     Ok(event)
 }

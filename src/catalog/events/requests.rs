@@ -6,9 +6,8 @@ use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use super::EventEdit;
-use crate::catalog::drafts::check_pictures;
+use crate::catalog::EventDetails;
 use crate::catalog::search::{Order, When};
-use crate::catalog::times::Times;
 use crate::catalog::views::Event;
 use crate::entity::event::EventStatus;
 use crate::ids::VenueId;
@@ -120,23 +119,13 @@ impl TryFrom<EditRequest> for EventEdit {
     type Error = Problem;
 
     fn try_from(edit: EditRequest) -> Result<Self, Problem> {
-        let times = Times {
-            starts: edit.starts_at,
-            ends: edit.ends_at,
-            doors: edit.doors_at,
-            sale_opens: edit.sales_open_at,
-            sale_closes: edit.sales_close_at,
-        };
-        times.check()?;
-        let gallery = edit.gallery.unwrap_or_default();
-        check_pictures(edit.picture.as_deref(), &gallery)?;
-        Ok(Self {
+        let details = EventDetails {
             venue_id: VenueId(edit.venue_id),
             title: edit.title,
             description: edit.description.unwrap_or_default(),
             category: edit.category,
             picture: edit.picture,
-            gallery,
+            gallery: edit.gallery.unwrap_or_default(),
             starts_at: edit.starts_at,
             ends_at: edit.ends_at,
             doors_at: edit.doors_at,
@@ -144,6 +133,10 @@ impl TryFrom<EditRequest> for EventEdit {
             sales_close_at: edit.sales_close_at,
             limit_per_customer: edit.limit_per_customer,
             hold_secs: edit.hold_secs,
+        };
+        details.check()?;
+        Ok(Self {
+            details,
             currency: edit.currency,
         })
     }

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    QueryFilter,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set, Unchanged},
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
 };
 use std::collections::HashMap;
 
 use super::EventEdit;
-use crate::catalog::store::gallery_json;
+use crate::catalog::store::event_details;
 use crate::db::Db;
 use crate::entity::event::EventStatus;
 use crate::entity::{event, ticket, venue, zone};
@@ -46,29 +47,17 @@ pub async fn events_in_order(
 
 pub async fn update(
     tx: &DatabaseTransaction,
-    event: event::Model,
+    event: &event::Model,
     edit: EventEdit,
 ) -> Result<event::Model, DbErr> {
-    let version = event.version + 1;
-    let mut change: event::ActiveModel = event.into();
-    change.venue_id = Set(edit.venue_id.0);
-    change.title = Set(edit.title);
-    change.description = Set(edit.description);
-    change.category = Set(edit.category);
-    change.picture = Set(edit.picture);
-    change.gallery = Set(gallery_json(&edit.gallery)?);
-    change.starts_at = Set(edit.starts_at);
-    change.ends_at = Set(edit.ends_at);
-    change.doors_at = Set(edit.doors_at);
-    change.sales_open_at = Set(edit.sales_open_at);
-    change.sales_close_at = Set(edit.sales_close_at);
-    change.limit_per_customer = Set(edit.limit_per_customer);
-    change.hold_secs = Set(edit.hold_secs);
-    if let Some(currency) = edit.currency {
-        change.currency = Set(currency);
+    event::ActiveModel {
+        id: Unchanged(event.id),
+        currency: edit.currency.map_or(NotSet, Set),
+        version: Set(event.version + 1),
+        ..event_details(edit.details)?
     }
-    change.version = Set(version);
-    change.update(tx).await
+    .update(tx)
+    .await
 }
 
 pub async fn mark_cancelled(

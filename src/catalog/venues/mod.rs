@@ -37,7 +37,7 @@ pub async fn edit_venue(
     new: NewVenue,
 ) -> Result<venue::Model, VenueError> {
     let before = venue_at(tx, id, expected).await?;
-    let after = store::update(tx, before.clone(), new).await?;
+    let after = store::update(tx, &before, new).await?;
     search::note_venue(tx, &before, &after).await?;
     Ok(after)
 }

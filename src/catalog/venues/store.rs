@@ -1,16 +1,17 @@
 //! Every query that edits, deletes or finds venues.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait,
-    ModelTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait,
+    ActiveValue::{Set, Unchanged},
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ModelTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use crate::catalog::NewVenue;
-use crate::catalog::search::venue_text;
+use crate::catalog::store::venue_details;
 use crate::db::Db;
 use crate::entity::venue;
 use crate::page::Cursor;
-use crate::texts::fold;
 
 /// Venues by time of making, whose name or city has a word that begins so for each of the words;
 /// one more than `limit`.
@@ -40,21 +41,16 @@ pub async fn find(
 
 pub async fn update(
     tx: &DatabaseTransaction,
-    venue: venue::Model,
+    venue: &venue::Model,
     new: NewVenue,
 ) -> Result<venue::Model, DbErr> {
-    let version = venue.version + 1;
-    let mut change: venue::ActiveModel = venue.into();
-    change.search_text = Set(venue_text(&new.name, &new.city));
-    change.search_city = Set(fold(&new.city));
-    change.name = Set(new.name);
-    change.address = Set(new.address);
-    change.city = Set(new.city);
-    change.country = Set(new.country);
-    change.time_zone = Set(new.time_zone);
-    change.picture = Set(new.picture);
-    change.version = Set(version);
-    change.update(tx).await
+    venue::ActiveModel {
+        id: Unchanged(venue.id),
+        version: Set(venue.version + 1),
+        ..venue_details(new)
+    }
+    .update(tx)
+    .await
 }
 
 /// Deletes a venue; the database refuses where something belongs to it.
