@@ -1,24 +1,14 @@
-//! Taking and giving back the locks of a claim.
+//! Taking the locks of a claim.
 
 use std::mem;
-use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use rslock::{Lock, LockManager};
-use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
+use tokio::sync::oneshot;
 
+use super::unlocking::Unlocker;
 use crate::coordination::embedded::Marks;
-
-/// How long unlocking may take; a key that is not reached by then ends with its TTL.
-const UNLOCK_WITHIN: Duration = Duration::from_secs(1);
-/// How long a ticket that is being unlocked stays marked in this process. A hung node delays the
-/// end of an unlock, but not its effect on the others.
-const MARKED_WHILE_UNLOCKING: Duration = Duration::from_millis(50);
 
 /// Locks about to be taken.
 pub(super) struct Locking {
@@ -27,6 +17,12 @@ pub(super) struct Locking {
     pub ttl: Duration,
     pub locks: Locks,
     pub result: oneshot::Sender<Option<Locks>>,
+}
+
+/// Takes the locks of several claims, of which none waits for another.
+pub(super) async fn lock(claims: Vec<Locking>) {
+    let claims: FuturesUnordered<_> = claims.into_iter().map(Locking::run).collect();
+    claims.collect::<()>().await;
 }
 
 impl Locking {
@@ -51,24 +47,16 @@ impl Locking {
 pub struct Locks {
     held: Vec<Lock>,
     marks: Option<Marks>,
-    unlocking: mpsc::Sender<Unlocking>,
-    tasks: TaskTracker,
-    runtime: Handle,
+    unlocker: Unlocker,
 }
 
 impl Locks {
     /// No locks, before any is taken.
-    pub(super) fn none_yet(
-        unlocking: &mpsc::Sender<Unlocking>,
-        tasks: &TaskTracker,
-        runtime: &Handle,
-    ) -> Self {
+    pub(super) fn none_yet(unlocker: &Unlocker) -> Self {
         Self {
             held: Vec::new(),
             marks: None,
-            unlocking: unlocking.clone(),
-            tasks: tasks.clone(),
-            runtime: runtime.clone(),
+            unlocker: unlocker.clone(),
         }
     }
 
@@ -80,50 +68,8 @@ impl Locks {
 
 impl Drop for Locks {
     fn drop(&mut self) {
-        let unlocking = Unlocking {
-            held: mem::take(&mut self.held),
-            marks: self.marks.take(),
-            _unlocked: self.tasks.token(),
-        };
-        if unlocking.held.is_empty() {
-            return;
-        }
-        if let Err(refused) = self.unlocking.try_send(unlocking) {
-            let unlocking = refused.into_inner();
-            self.tasks.spawn_on(unlocking.run(), &self.runtime);
-        }
-    }
-}
-
-/// Locks about to be given back.
-#[derive(Debug)]
-pub(super) struct Unlocking {
-    held: Vec<Lock>,
-    marks: Option<Marks>,
-    /// Keeps a drain waiting.
-    _unlocked: TaskTrackerToken,
-}
-
-impl Unlocking {
-    /// Gives them back, or leaves them to their TTL.
-    pub async fn run(self) {
-        let Self {
-            held,
-            marks,
-            _unlocked,
-        } = self;
-        let mut unlocked = pin!(timeout(
-            UNLOCK_WITHIN,
-            join_all(held.into_iter().map(Lock::release))
-        ));
-        if timeout(MARKED_WHILE_UNLOCKING, &mut unlocked)
-            .await
-            .is_err()
-        {
-            drop(marks);
-            // A key that was not reached ends with its TTL.
-            let _ = unlocked.await;
-        }
+        self.unlocker
+            .give_back(mem::take(&mut self.held), self.marks.take());
     }
 }
 

@@ -21,6 +21,7 @@ mod node;
 mod probe;
 mod subscriber;
 mod together;
+mod unlocking;
 
 pub(super) use self::locking::Locks;
 
@@ -33,11 +34,12 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use self::locking::{Locking, Unlocking};
+use self::locking::Locking;
 use self::messages::Messages;
 use self::node::Node;
 use self::probe::View;
 use self::together::begin_together;
+use self::unlocking::Unlocker;
 use super::{
     Claim, ClaimError, Embedded, Health, Held, LockHealth, News, NodeHealth, SeatChange, Status,
 };
@@ -83,9 +85,9 @@ pub struct Redis {
     node_labels: Vec<String>,
     messages: Option<Messages>,
     message_node: Option<Node>,
-    /// Locks about to be taken, and about to be given back.
+    /// Locks about to be taken.
     locking: mpsc::Sender<Locking>,
-    unlocking: mpsc::Sender<Unlocking>,
+    unlocker: Unlocker,
     /// Locks being taken, locks being given back, messages being sent.
     tasks: TaskTracker,
     runtime: Handle,
@@ -105,13 +107,8 @@ impl Redis {
         let tasks = TaskTracker::new();
         let mut background = JoinSet::new();
         let (locking, about_to_lock) = mpsc::channel(QUEUE);
-        let (unlocking, about_to_unlock) = mpsc::channel(QUEUE);
-        background.spawn(begin_together(about_to_lock, tasks.clone(), Locking::run));
-        background.spawn(begin_together(
-            about_to_unlock,
-            tasks.clone(),
-            Unlocking::run,
-        ));
+        background.spawn(begin_together(about_to_lock, tasks.clone(), locking::lock));
+        let unlocker = Unlocker::start(&lock_nodes, &tasks, &mut background);
         let node_labels = lock_nodes.iter().map(|node| node.label.clone()).collect();
         let mut views = probe::watch_nodes(lock_nodes, &mut background);
         let messages = match message_node.clone() {
@@ -135,7 +132,7 @@ impl Redis {
             messages,
             message_node,
             locking,
-            unlocking,
+            unlocker,
             tasks,
             runtime: Handle::current(),
             _background: background,
@@ -229,7 +226,7 @@ impl Redis {
         let (result, outcome) = oneshot::channel();
         let locking = Locking {
             manager,
-            locks: Locks::none_yet(&self.unlocking, &self.tasks, &self.runtime),
+            locks: Locks::none_yet(&self.unlocker),
             tickets,
             ttl: self.lock_ttl,
             result,

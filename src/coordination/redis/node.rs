@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, RedisResult};
 use tokio::time::timeout;
@@ -40,6 +40,15 @@ impl Node {
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         let client = Client::open(info).map_err(|error| error.to_string())?;
         Ok(Self { label, client })
+    }
+
+    /// A connection that is made when it is first used, and again when it is lost; it bounds what it
+    /// waits for itself.
+    pub fn connection(&self) -> ConnectionManager {
+        // Whoever comes next tries again.
+        let config = ConnectionManagerConfig::new().set_number_of_retries(0);
+        ConnectionManager::new_lazy_with_config(self.client.clone(), config)
+            .expect("without messages there is nothing to misconfigure")
     }
 }
 

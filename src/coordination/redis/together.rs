@@ -4,7 +4,8 @@
 //! system call of its own, on both sides; begun together they share them. Nothing waits for others
 //! to come, nor for others to end.
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::mem;
+
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio_util::task::TaskTracker;
@@ -16,7 +17,7 @@ const AT_ONCE: usize = 256;
 pub(super) async fn begin_together<W, F: Future<Output = ()> + Send + 'static>(
     mut waiting: mpsc::Receiver<W>,
     tasks: TaskTracker,
-    begin: impl Fn(W) -> F,
+    begin: impl Fn(Vec<W>) -> F,
 ) {
     let mut work = Vec::new();
     loop {
@@ -33,7 +34,6 @@ pub(super) async fn begin_together<W, F: Future<Output = ()> + Send + 'static>(
                 work.push(more);
             }
         }
-        let together: FuturesUnordered<F> = work.drain(..).map(&begin).collect();
-        tasks.spawn(together.collect::<()>());
+        tasks.spawn(begin(mem::take(&mut work)));
     }
 }
