@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env,
+    env, fmt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -26,9 +26,6 @@ pub const POSTGRES_SETTINGS: [&str; 3] = [
 
 const LOCK_NODES: usize = 3;
 
-/// One thread each is fastest where several programs share a small machine.
-pub const THREADS: usize = 1;
-
 const JWT_SECRET: &str = "a secret of the bench, and long enough for it";
 
 /// The database of everything but Holdfast.
@@ -51,6 +48,29 @@ pub struct Tuning {
     /// Connections to the database.
     pub pool: u32,
     pub threads: usize,
+}
+
+impl Tuning {
+    /// Everything worth trying of a server that has the machine's processors to itself, but for the load
+    /// and the databases.
+    pub fn to_try(pools: &[u32]) -> Vec<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut threads = vec![1, processors];
+        threads.dedup();
+        let with = |threads: usize| pools.iter().map(move |&pool| Self { pool, threads });
+        threads.into_iter().flat_map(with).collect()
+    }
+
+    /// One thread: for several processes that share a small machine.
+    pub fn one_of_several(self) -> Self {
+        Self { threads: 1, ..self }
+    }
+}
+
+impl fmt::Display for Tuning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.pool, self.threads)
+    }
 }
 
 impl Servers {

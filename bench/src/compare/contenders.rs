@@ -17,13 +17,22 @@ use super::rounds::{Results, Run};
 use crate::{
     load::{Plan, Shape, Until},
     peers::Peer,
-    servers::{Servers, THREADS, Tuning},
+    servers::{Servers, Tuning},
 };
 
 pub use alone::MillionTickets;
 
 /// Connections of a crowd.
 const CROWD: usize = 256;
+
+/// Connections to the database that are tried.
+const POOLS: [u32; 3] = [8, 16, 32];
+
+/// Where nothing is tried.
+const UNTRIED: Tuning = Tuning {
+    pool: 16,
+    threads: 1,
+};
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
@@ -66,8 +75,11 @@ pub struct Stage {
 #[derive(Debug, Clone)]
 pub struct Best {
     pub pgbench_clients: usize,
-    pub holdfast_pool: u32,
-    pub design_pools: Vec<(Peer, u32)>,
+    pub holdfast: Tuning,
+    /// Of each of three instances behind Nginx.
+    pub behind_nginx: Tuning,
+    pub hello: Tuning,
+    pub designs: Vec<(Peer, Tuning)>,
     /// A line for each thing that was tried.
     pub tried: Vec<String>,
 }
@@ -142,8 +154,8 @@ impl Stage {
             Group::Alone => alone::play(self, runs, results).await,
             Group::Sqlite => holdfast::play_sqlite(self, runs, results).await,
             Group::Design(peer, run) => {
-                let pool = self.best.pool_of(peer);
-                let measured = designs::measure(self, peer, pool, self.lasting).await;
+                let tuning = self.best.tuning_of(peer);
+                let measured = designs::measure(self, peer, tuning, self.lasting).await;
                 results.add(run, measured);
                 Ok(())
             }
@@ -161,26 +173,46 @@ impl Stage {
             }
             self.best.pgbench_clients = self.best.choose("pgbench, clients", &rates);
         }
-        if !self.wanted_of(Group::Direct).is_empty() || !self.wanted_of(Group::Nginx).is_empty() {
+        if !self.wanted_of(Group::Direct).is_empty() {
             let mut rates = Vec::new();
-            for pool in [8, 16, 32] {
-                let rate = holdfast::measure_with(self, pool, briefly).await?;
-                rates.push((pool, rate.per_second));
+            for tuning in Tuning::to_try(&POOLS) {
+                let rate = holdfast::measure_direct(self, tuning, briefly).await?;
+                rates.push((tuning, rate.per_second));
             }
-            self.best.holdfast_pool = self.best.choose("Holdfast, connections", &rates);
+            let what = "Holdfast, connections/threads";
+            self.best.holdfast = self.best.choose(what, &rates);
+        }
+        if !self.wanted_of(Group::Nginx).is_empty() {
+            let mut rates = Vec::new();
+            for pool in POOLS {
+                let tuning = Tuning { pool, threads: 1 };
+                let rate = holdfast::measure_behind_nginx(self, tuning, briefly).await?;
+                rates.push((tuning, rate.per_second));
+            }
+            let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
+            self.best.behind_nginx = self.best.choose(what, &rates);
+        }
+        if !self.wanted_of(Group::Hello).is_empty() {
+            let mut rates = Vec::new();
+            for tuning in Tuning::to_try(&[1]) {
+                let rate = ceilings::measure_hello(self, tuning, 1, briefly).await?;
+                rates.push((tuning, rate.per_second));
+            }
+            let what = "poem hello, connections/threads";
+            self.best.hello = self.best.choose(what, &rates);
         }
         for (peer, run) in DESIGNS {
             if !self.wanted.contains(&run) {
                 continue;
             }
             let mut rates = Vec::new();
-            for pool in [8, 16, 32] {
-                let rate = designs::measure(self, peer, pool, briefly).await?;
-                rates.push((pool, rate.per_second));
+            for tuning in Tuning::to_try(&POOLS) {
+                let rate = designs::measure(self, peer, tuning, briefly).await?;
+                rates.push((tuning, rate.per_second));
             }
-            let what = format!("{}, connections", run.title());
-            let pool = self.best.choose(&what, &rates);
-            self.best.design_pools.push((peer, pool));
+            let what = format!("{}, connections/threads", run.title());
+            let tuning = self.best.choose(&what, &rates);
+            self.best.designs.push((peer, tuning));
         }
         Ok(())
     }
@@ -188,13 +220,6 @@ impl Stage {
     fn wanted_of(&self, group: Group) -> Vec<Run> {
         let runs = group.runs().into_iter();
         runs.filter(|run| self.wanted.contains(run)).collect()
-    }
-
-    fn tuning(&self) -> Tuning {
-        Tuning {
-            pool: self.best.holdfast_pool,
-            threads: THREADS,
-        }
     }
 
     fn crowd(&self, base_url: &str) -> Plan {
@@ -211,17 +236,19 @@ impl Default for Best {
     fn default() -> Self {
         Self {
             pgbench_clients: 32,
-            holdfast_pool: 16,
-            design_pools: Vec::new(),
+            holdfast: UNTRIED,
+            behind_nginx: UNTRIED,
+            hello: UNTRIED,
+            designs: Vec::new(),
             tried: Vec::new(),
         }
     }
 }
 
 impl Best {
-    fn pool_of(&self, peer: Peer) -> u32 {
-        let tuned = self.design_pools.iter().find(|(tuned, _)| *tuned == peer);
-        tuned.map_or(16, |(_, pool)| *pool)
+    fn tuning_of(&self, peer: Peer) -> Tuning {
+        let tuned = self.designs.iter().find(|(tuned, _)| *tuned == peer);
+        tuned.map_or(UNTRIED, |(_, tuning)| *tuning)
     }
 
     /// The setting with the highest rate.

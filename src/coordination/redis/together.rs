@@ -1,8 +1,8 @@
 //! Does alike work together: what waits at the same moment is begun in one task.
 //!
 //! Each lock is a command to every node. Begun one task at a time, each command is a packet and a
-//! system call of its own, on both sides; begun together they share them. Nothing waits for others
-//! to come, nor for others to end.
+//! system call of its own, on both sides; begun together they share them, or are one command. Nothing
+//! waits for others to come, nor for others to end.
 
 use std::mem;
 

@@ -42,7 +42,10 @@ pub async fn play(stage: &mut Stage, runs: &[Run], results: &mut Results) -> Res
 
 async fn measure_thousand(stage: &Stage) -> Result<Reading> {
     let url = stage.servers.create_database().await?;
-    let instances = stage.servers.instances(1, &url, stage.tuning()).await?;
+    let instances = stage
+        .servers
+        .instances(1, &url, stage.best.holdfast)
+        .await?;
     let house = House::open(&stage.servers, &instances, None, &url).await?;
     let (event, mut tickets) = house.put_on_sale(SMALL).await?;
     tickets.truncate(SALES);
@@ -63,7 +66,7 @@ async fn measure_million(stage: &mut Stage, results: &mut Results) -> Result<Rea
     let at = million.unsold.len().saturating_sub(SALES);
     let tickets = million.unsold.split_off(at);
     let url = &million.database_url;
-    let instances = stage.servers.instances(1, url, stage.tuning()).await?;
+    let instances = stage.servers.instances(1, url, stage.best.holdfast).await?;
     let house = House::open(&stage.servers, &instances, None, url).await?;
     watch(&instances[0], million.event).await?;
     let watching = resident_mib(instances[0].pid());
@@ -81,7 +84,10 @@ async fn measure_million(stage: &mut Stage, results: &mut Results) -> Result<Rea
 
 async fn make_million(stage: &Stage) -> Result<MillionTickets> {
     let url = stage.servers.create_database().await?;
-    let instances = stage.servers.instances(1, &url, stage.tuning()).await?;
+    let instances = stage
+        .servers
+        .instances(1, &url, stage.best.holdfast)
+        .await?;
     let house = House::open(&stage.servers, &instances, None, &url).await?;
     let (event, unsold) = house.put_on_sale(MILLION).await?;
     stage.servers.settle().await?;

@@ -13,7 +13,7 @@ use crate::{
     load::{Call, Outcome, Script, drive},
     peers::{HELLO_PATH, Peer, tables::Sold},
     pgbench,
-    servers::{PEERS_DATABASE, THREADS, Tuning, balance},
+    servers::{PEERS_DATABASE, Tuning, balance},
 };
 
 pub async fn play_pgbench(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
@@ -47,31 +47,36 @@ pub fn quantile(latencies: &Histogram<u64>, part: f64) -> Duration {
 }
 
 pub async fn play_hello(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    let tuning = Tuning {
-        pool: 1,
-        threads: THREADS,
-    };
+    let tuning = stage.best.hello;
     for run in runs {
-        let count = match run {
-            Run::HelloNginx => 3,
-            _ => 1,
+        let measured = match run {
+            Run::HelloNginx => {
+                measure_hello(stage, tuning.one_of_several(), 3, stage.lasting).await
+            }
+            _ => measure_hello(stage, tuning, 1, stage.lasting).await,
         };
-        let peers = (0..count).map(|_| stage.servers.peer(Peer::Hello, tuning));
-        let peers = try_join_all(peers).await?;
-        results.add(*run, measure_hello(stage, *run, &peers).await);
+        results.add(*run, measured);
     }
     Ok(())
 }
 
-async fn measure_hello(stage: &Stage, run: Run, peers: &[Program]) -> Result<Reading> {
+/// One process directly, several through Nginx.
+pub async fn measure_hello(
+    stage: &Stage,
+    tuning: Tuning,
+    processes: usize,
+    lasting: Duration,
+) -> Result<Reading> {
+    let peers = (0..processes).map(|_| stage.servers.peer(Peer::Hello, tuning));
+    let peers = try_join_all(peers).await?;
     let nginx;
-    let base_url = if run == Run::HelloNginx {
+    let base_url = if processes > 1 {
         nginx = balance(peers.iter().map(Program::address)).await?;
         nginx.base_url()
     } else {
         peers.first().context("nobody says hello")?.base_url()
     };
-    let plan = plan(&base_url, super::CROWD, stage.lasting);
+    let plan = plan(&base_url, super::CROWD, lasting);
     let summary = drive(&plan, std::sync::Arc::new(Hello)).await?;
     Ok(Reading::of(&summary, &[Outcome::Done]))
 }

@@ -17,7 +17,7 @@ use crate::{
     load::{Call, Outcome, Script, drive},
     machine::{CpuTimes, resident_mib},
     peers::{Peer, tables::Sold},
-    servers::{THREADS, Tuning},
+    servers::Tuning,
 };
 
 /// How long a queue may take to be written after the load has ended.
@@ -25,7 +25,12 @@ const WRITTEN_WITHIN: Duration = Duration::from_mins(1);
 
 const POLL: Duration = Duration::from_millis(50);
 
-pub async fn measure(stage: &Stage, peer: Peer, pool: u32, lasting: Duration) -> Result<Reading> {
+pub async fn measure(
+    stage: &Stage,
+    peer: Peer,
+    tuning: Tuning,
+    lasting: Duration,
+) -> Result<Reading> {
     let servers = &stage.servers;
     let seats = match peer {
         // Redis alone answers faster than any disk.
@@ -33,10 +38,6 @@ pub async fn measure(stage: &Stage, peer: Peer, pool: u32, lasting: Duration) ->
         _ => stage.seats(),
     };
     servers.create_tables(i64::try_from(seats)?).await?;
-    let tuning = Tuning {
-        pool,
-        threads: THREADS,
-    };
     let program = servers.peer(peer, tuning).await?;
     let pids: Vec<u32> = program.pid().into_iter().collect();
     let mut parts = servers.parts();

@@ -12,7 +12,7 @@ use crate::{
     load::{Outcome, Plan, Script, Shape, Summary, Until, drive},
     machine::{CpuTimes, Parts, resident_mib},
     scenario::{sold_out::SoldOut, uniform::Uniform},
-    servers::{Servers, THREADS, Tuning, balance, jwt_secret, part_of},
+    servers::{Servers, Tuning, balance, jwt_secret, part_of},
     sqlite_loop,
     target::{EventSpec, SaleEvent, Target, ZoneSpec},
 };
@@ -37,7 +37,8 @@ pub struct House<'a> {
 
 pub async fn play_direct(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
     let url = stage.servers.create_database().await?;
-    let instances = stage.servers.instances(1, &url, stage.tuning()).await?;
+    let tuning = stage.best.holdfast;
+    let instances = stage.servers.instances(1, &url, tuning).await?;
     let house = House::open(&stage.servers, &instances, None, &url).await?;
     results.add_memory("idle, just started", resident_mib(house.instance_pid));
     for run in runs {
@@ -67,7 +68,8 @@ pub async fn play_nginx(stage: &Stage, runs: &[Run], results: &mut Results) -> R
             continue;
         }
         let url = stage.servers.create_database().await?;
-        let instances = stage.servers.instances(count, &url, stage.tuning()).await?;
+        let tuning = stage.best.behind_nginx;
+        let instances = stage.servers.instances(count, &url, tuning).await?;
         let nginx = balance(instances.iter().map(Instance::address)).await?;
         let front = Some((nginx.base_url(), nginx.pid()));
         let house = House::open(&stage.servers, &instances, front, &url).await?;
@@ -99,7 +101,7 @@ pub async fn play_sqlite(stage: &Stage, runs: &[Run], results: &mut Results) -> 
             results.add(*run, reading);
             continue;
         }
-        let (node, url) = stage.servers.sqlite_node(stage.tuning()).await?;
+        let (node, url) = stage.servers.sqlite_node(stage.best.holdfast).await?;
         let nodes = [node];
         let house = House::open(&stage.servers, &nodes, None, &url).await?;
         results.add(*run, house.measure(stage, CROWD).await);
@@ -108,18 +110,30 @@ pub async fn play_sqlite(stage: &Stage, runs: &[Run], results: &mut Results) -> 
     Ok(())
 }
 
-/// One instance with a pool of this size, briefly.
-pub async fn measure_with(stage: &Stage, pool: u32, lasting: Duration) -> Result<Reading> {
-    let tuning = Tuning {
-        pool,
-        threads: THREADS,
-    };
+/// One instance so tuned.
+pub async fn measure_direct(stage: &Stage, tuning: Tuning, lasting: Duration) -> Result<Reading> {
     let url = stage.servers.create_database().await?;
     let instances = stage.servers.instances(1, &url, tuning).await?;
     let house = House::open(&stage.servers, &instances, None, &url).await?;
-    let crowd = plan(&house.target.base_url, CROWD, lasting);
-    let measured = house.sell(&crowd, stage.seats()).await;
+    let measured = house.measure_crowd(stage, lasting).await;
     drop(instances);
+    stage.servers.drop_database(&url).await?;
+    measured
+}
+
+/// Three instances behind Nginx, each so tuned.
+pub async fn measure_behind_nginx(
+    stage: &Stage,
+    tuning: Tuning,
+    lasting: Duration,
+) -> Result<Reading> {
+    let url = stage.servers.create_database().await?;
+    let instances = stage.servers.instances(3, &url, tuning).await?;
+    let nginx = balance(instances.iter().map(Instance::address)).await?;
+    let front = Some((nginx.base_url(), nginx.pid()));
+    let house = House::open(&stage.servers, &instances, front, &url).await?;
+    let measured = house.measure_crowd(stage, lasting).await;
+    drop((nginx, instances));
     stage.servers.drop_database(&url).await?;
     measured
 }
@@ -148,6 +162,12 @@ impl<'a> House<'a> {
             database_url: database_url.to_owned(),
             instance_pid: first.pid(),
         })
+    }
+
+    /// Sells distinct seats of a new event to a crowd, for so long.
+    async fn measure_crowd(&self, stage: &Stage, lasting: Duration) -> Result<Reading> {
+        let crowd = plan(&self.target.base_url, CROWD, lasting);
+        self.sell(&crowd, stage.seats()).await
     }
 
     /// Sells distinct seats of a new event to as many connections.
