@@ -12,6 +12,7 @@ mod applications;
 mod architecture;
 mod bad_input;
 mod bad_requests;
+mod bounds;
 mod cancelling;
 mod catalogue;
 mod codes;
