@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Result;
 
-use super::rounds::{Results, Run};
+use super::rounds::{Reading, Results, Run};
 use crate::{
     load::{Plan, Shape, Until},
     peers::Peer,
@@ -165,56 +165,61 @@ impl Stage {
     /// Tries what may be set, briefly, and keeps what is fastest: for the others as for Holdfast.
     pub async fn tune(&mut self) -> Result<()> {
         let briefly = Duration::from_secs(2);
+        let tunings = Tuning::to_try(&POOLS);
         if self.wanted.contains(&Run::Pgbench) {
-            let mut rates = Vec::new();
-            for clients in [8, 32, 64] {
-                let rate = ceilings::measure_pgbench(self, clients, briefly).await?;
-                rates.push((clients, rate.per_second));
-            }
-            self.best.pgbench_clients = self.best.choose("pgbench, clients", &rates);
+            let measure = async |stage: &Self, clients| {
+                ceilings::measure_pgbench(stage, clients, briefly).await
+            };
+            let what = "pgbench, clients";
+            self.best.pgbench_clients = self.fastest(what, &[8, 32, 64], measure).await?;
         }
         if !self.wanted_of(Group::Direct).is_empty() {
-            let mut rates = Vec::new();
-            for tuning in Tuning::to_try(&POOLS) {
-                let rate = holdfast::measure_direct(self, tuning, briefly).await?;
-                rates.push((tuning, rate.per_second));
-            }
+            let measure = async |stage: &Self, tuning| {
+                holdfast::measure_with(stage, tuning, 1, briefly).await
+            };
             let what = "Holdfast, connections/threads";
-            self.best.holdfast = self.best.choose(what, &rates);
+            self.best.holdfast = self.fastest(what, &tunings, measure).await?;
         }
         if !self.wanted_of(Group::Nginx).is_empty() {
-            let mut rates = Vec::new();
-            for pool in POOLS {
-                let tuning = Tuning { pool, threads: 1 };
-                let rate = holdfast::measure_behind_nginx(self, tuning, briefly).await?;
-                rates.push((tuning, rate.per_second));
-            }
+            let measure = async |stage: &Self, tuning| {
+                holdfast::measure_with(stage, tuning, 3, briefly).await
+            };
+            let tunings = POOLS.map(|pool| Tuning { pool, threads: 1 });
             let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
-            self.best.behind_nginx = self.best.choose(what, &rates);
+            self.best.behind_nginx = self.fastest(what, &tunings, measure).await?;
         }
         if !self.wanted_of(Group::Hello).is_empty() {
-            let mut rates = Vec::new();
-            for tuning in Tuning::to_try(&[1]) {
-                let rate = ceilings::measure_hello(self, tuning, 1, briefly).await?;
-                rates.push((tuning, rate.per_second));
-            }
+            let measure = async |stage: &Self, tuning| {
+                ceilings::measure_hello(stage, tuning, 1, briefly).await
+            };
             let what = "poem hello, connections/threads";
-            self.best.hello = self.best.choose(what, &rates);
+            self.best.hello = self.fastest(what, &Tuning::to_try(&[1]), measure).await?;
         }
         for (peer, run) in DESIGNS {
             if !self.wanted.contains(&run) {
                 continue;
             }
-            let mut rates = Vec::new();
-            for tuning in Tuning::to_try(&POOLS) {
-                let rate = designs::measure(self, peer, tuning, briefly).await?;
-                rates.push((tuning, rate.per_second));
-            }
+            let measure =
+                async |stage: &Self, tuning| designs::measure(stage, peer, tuning, briefly).await;
             let what = format!("{}, connections/threads", run.title());
-            let tuning = self.best.choose(&what, &rates);
+            let tuning = self.fastest(&what, &tunings, measure).await?;
             self.best.designs.push((peer, tuning));
         }
         Ok(())
+    }
+
+    /// Tries each of these settings, and gives the one with the highest rate.
+    async fn fastest<T: Copy + std::fmt::Display>(
+        &mut self,
+        what: &str,
+        settings: &[T],
+        measure: impl AsyncFn(&Self, T) -> Result<Reading>,
+    ) -> Result<T> {
+        let mut rates = Vec::new();
+        for &setting in settings {
+            rates.push((setting, measure(self, setting).await?.per_second));
+        }
+        Ok(self.best.choose(what, &rates))
     }
 
     fn wanted_of(&self, group: Group) -> Vec<Run> {

@@ -110,29 +110,23 @@ pub async fn play_sqlite(stage: &Stage, runs: &[Run], results: &mut Results) -> 
     Ok(())
 }
 
-/// One instance so tuned.
-pub async fn measure_direct(stage: &Stage, tuning: Tuning, lasting: Duration) -> Result<Reading> {
-    let url = stage.servers.create_database().await?;
-    let instances = stage.servers.instances(1, &url, tuning).await?;
-    let house = House::open(&stage.servers, &instances, None, &url).await?;
-    let measured = house.measure_crowd(stage, lasting).await;
-    drop(instances);
-    stage.servers.drop_database(&url).await?;
-    measured
-}
-
-/// Three instances behind Nginx, each so tuned.
-pub async fn measure_behind_nginx(
+/// Instances so tuned: one directly, several through Nginx.
+pub async fn measure_with(
     stage: &Stage,
     tuning: Tuning,
+    count: usize,
     lasting: Duration,
 ) -> Result<Reading> {
     let url = stage.servers.create_database().await?;
-    let instances = stage.servers.instances(3, &url, tuning).await?;
-    let nginx = balance(instances.iter().map(Instance::address)).await?;
-    let front = Some((nginx.base_url(), nginx.pid()));
+    let instances = stage.servers.instances(count, &url, tuning).await?;
+    let nginx = match count {
+        1 => None,
+        _ => Some(balance(instances.iter().map(Instance::address)).await?),
+    };
+    let front = nginx.as_ref().map(|nginx| (nginx.base_url(), nginx.pid()));
     let house = House::open(&stage.servers, &instances, front, &url).await?;
-    let measured = house.measure_crowd(stage, lasting).await;
+    let crowd = plan(&house.target.base_url, CROWD, lasting);
+    let measured = house.sell(&crowd, stage.seats()).await;
     drop((nginx, instances));
     stage.servers.drop_database(&url).await?;
     measured
@@ -162,12 +156,6 @@ impl<'a> House<'a> {
             database_url: database_url.to_owned(),
             instance_pid: first.pid(),
         })
-    }
-
-    /// Sells distinct seats of a new event to a crowd, for so long.
-    async fn measure_crowd(&self, stage: &Stage, lasting: Duration) -> Result<Reading> {
-        let crowd = plan(&self.target.base_url, CROWD, lasting);
-        self.sell(&crowd, stage.seats()).await
     }
 
     /// Sells distinct seats of a new event to as many connections.
