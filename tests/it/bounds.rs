@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use kit::App;
 use serde_json::Value;
 
+use crate::permissions::document::{each, resolve};
+
 kit::stories! { on [SqliteEmbedded];
     every_text_and_array_that_is_taken_has_a_bound,
     every_list_is_told_in_pages,
@@ -26,7 +28,7 @@ async fn every_text_and_array_that_is_taken_has_a_bound(app: &App) {
         seen: BTreeSet::new(),
         boundless: BTreeSet::new(),
     };
-    for (path, operation) in operations(&document) {
+    for (path, _, operation) in each(&document) {
         let contents = operation["requestBody"]["content"].as_object();
         for content in contents.into_iter().flat_map(|it| it.values()) {
             look.at(&content["schema"], path);
@@ -47,7 +49,7 @@ async fn every_text_and_array_that_is_taken_has_a_bound(app: &App) {
 async fn every_list_is_told_in_pages(app: &App) {
     let document = app.get("/openapi.json").await.expect(200).body;
     let mut lists = 0;
-    for (path, operation) in operations(&document) {
+    for (path, _, operation) in each(&document) {
         let contents = operation["responses"]["200"]["content"].as_object();
         let mut contents = contents.into_iter().flat_map(|it| it.values());
         let Some(told) = contents.next() else {
@@ -111,21 +113,6 @@ impl Look<'_> {
     }
 }
 
-fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let paths = document["paths"].as_object().unwrap().iter();
-    paths.flat_map(|(path, methods)| {
-        let methods = methods.as_object().unwrap().values();
-        methods.map(move |operation| (path.as_str(), operation))
-    })
-}
-
 fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
     operation["parameters"].as_array().into_iter().flatten()
-}
-
-fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str() {
-        Some(name) => &document["components"]["schemas"][name.rsplit('/').next().unwrap()],
-        None => schema,
-    }
 }

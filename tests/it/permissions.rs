@@ -11,7 +11,7 @@ use document::{Operation, operations};
 use rules::{RULES, Rule, rule_of};
 use things::{Things, one_of};
 
-mod document;
+pub mod document;
 mod rules;
 mod things;
 

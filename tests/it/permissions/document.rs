@@ -43,13 +43,25 @@ impl Operation {
 
 /// All of them.
 pub fn operations(document: &Value) -> Vec<Operation> {
+    let of_each = |(path, method, it): (&str, &str, &Value)| operation(document, path, method, it);
+    each(document).map(of_each).collect()
+}
+
+/// All of them as they stand there, each with its path and method.
+pub fn each(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap().iter();
-    let of_path = |(path, methods): (&String, &Value)| {
+    paths.flat_map(|(path, methods)| {
         let methods = methods.as_object().unwrap().iter();
-        let operation = |(method, it): (&String, &Value)| operation(document, path, method, it);
-        methods.map(operation).collect::<Vec<_>>()
-    };
-    paths.flat_map(of_path).collect()
+        methods.map(move |(method, it)| (path.as_str(), method.as_str(), it))
+    })
+}
+
+/// A schema, or the one that it refers to.
+pub fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
 }
 
 fn operation(document: &Value, path: &str, method: &str, it: &Value) -> Operation {
@@ -88,10 +100,7 @@ fn parameter(parameter: &Value) -> (String, String) {
 /// # Panics
 /// Where the document gives no example.
 fn example(document: &Value, schema: &Value) -> Value {
-    let schema = match schema["$ref"].as_str() {
-        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
-        None => schema,
-    };
+    let schema = resolve(document, schema);
     let example = schema.get("example").cloned();
     example.unwrap_or_else(|| panic!("no example of {schema}"))
 }
