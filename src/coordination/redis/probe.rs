@@ -212,8 +212,8 @@ impl Keeper {
 /// Has the manager connect to all of its nodes and teach them the unlock script. The library has no
 /// call for that, so this takes a lock that nobody needs and gives it back.
 ///
-/// A node that hangs later keeps the unlock commands it is sent. It only carries them out when it
-/// resumes if it knows their script by then.
+/// The library unlocks what it was refused elsewhere. A node that hangs later keeps those commands, and
+/// only carries them out when it resumes if it knows their script by then.
 async fn connect(manager: Option<&LockManager>) {
     if let Some(manager) = manager {
         // Other instances do the same. Being refused serves as well: it also ends in an unlock.
