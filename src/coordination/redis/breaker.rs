@@ -44,7 +44,7 @@ impl Verdict {
 }
 
 /// The votes that a majority of `nodes` needs.
-fn quorum(nodes: usize) -> usize {
+pub(super) fn quorum(nodes: usize) -> usize {
     nodes / 2 + 1
 }
 

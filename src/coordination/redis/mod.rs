@@ -25,16 +25,16 @@ mod unlocking;
 
 pub(super) use self::locking::Locks;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rslock::LockManager;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use self::locking::Locking;
+use self::locking::{Locker, Locking};
 use self::messages::Messages;
 use self::node::Node;
 use self::probe::View;
@@ -87,6 +87,7 @@ pub struct Redis {
     message_node: Option<Node>,
     /// Locks about to be taken.
     locking: mpsc::Sender<Locking>,
+    locker: Locker,
     unlocker: Unlocker,
     /// Locks being taken, locks being given back, messages being sent.
     tasks: TaskTracker,
@@ -106,11 +107,20 @@ impl Redis {
 
         let tasks = TaskTracker::new();
         let mut background = JoinSet::new();
-        let (locking, about_to_lock) = mpsc::channel(QUEUE);
-        background.spawn(begin_together(about_to_lock, tasks.clone(), locking::lock));
-        let unlocker = Unlocker::start(&lock_nodes, &tasks, &mut background);
+        let nodes: Arc<[_]> = lock_nodes.iter().map(Node::connection).collect();
+        let unlocker = Unlocker::start(Arc::clone(&nodes), &tasks, &mut background);
         let node_labels = lock_nodes.iter().map(|node| node.label.clone()).collect();
         let mut views = probe::watch_nodes(lock_nodes, &mut background);
+        let locker = Locker {
+            nodes,
+            views: views.clone(),
+        };
+        let (locking, about_to_lock) = mpsc::channel(QUEUE);
+        let lock = {
+            let locker = locker.clone();
+            move |claims| locker.clone().lock(claims)
+        };
+        background.spawn(begin_together(about_to_lock, tasks.clone(), lock));
         let messages = match message_node.clone() {
             Some(node) => Some(Messages::start(node, tasks.clone(), &mut background).await),
             None => None,
@@ -132,6 +142,7 @@ impl Redis {
             messages,
             message_node,
             locking,
+            locker,
             unlocker,
             tasks,
             runtime: Handle::current(),
@@ -145,17 +156,17 @@ impl Redis {
         // nodes between them.
         let marks = self.in_process.claim(&tickets)?;
         let mut views = self.views.clone();
-        let (manager, silences) = {
+        let silences = {
             let view = views.borrow();
-            (
-                view.manager.clone().ok_or(ClaimError::QuorumLost)?,
-                view.verdict.silences,
-            )
+            if view.manager.is_none() {
+                return Err(ClaimError::QuorumLost);
+            }
+            view.verdict.silences
         };
         let live_until = Instant::now() + self.validity();
         let outcome = tokio::select! {
             biased;
-            Ok(locks) = self.begin_locking(manager, tickets) => locks.ok_or(ClaimError::Contended),
+            Ok(locks) = self.begin_locking(tickets) => locks.ok_or(ClaimError::Contended),
             () = node_falls_silent(&mut views, silences) => Err(ClaimError::TimedOut),
             () = sleep(self.lock_ttl / 2) => Err(ClaimError::TimedOut),
         };
@@ -218,14 +229,9 @@ impl Redis {
     /// Takes the locks in a task that is not the caller's. Dropping the library's future would leave
     /// keys behind until their TTL, so it always runs to its end; if nobody waits for the result any
     /// more, dropping the locks gives them back.
-    fn begin_locking(
-        &self,
-        manager: LockManager,
-        tickets: Vec<i64>,
-    ) -> oneshot::Receiver<Option<Locks>> {
+    fn begin_locking(&self, tickets: Vec<i64>) -> oneshot::Receiver<Option<Locks>> {
         let (result, outcome) = oneshot::channel();
         let locking = Locking {
-            manager,
             locks: Locks::none_yet(&self.unlocker),
             tickets,
             ttl: self.lock_ttl,
@@ -233,8 +239,8 @@ impl Redis {
         };
         if let Err(refused) = self.locking.try_send(locking) {
             // More wait than a queue holds: this one goes by itself.
-            self.tasks
-                .spawn_on(refused.into_inner().run(), &self.runtime);
+            let alone = self.locker.clone().lock(vec![refused.into_inner()]);
+            self.tasks.spawn_on(alone, &self.runtime);
         }
         outcome
     }

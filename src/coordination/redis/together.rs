@@ -1,17 +1,21 @@
 //! Does alike work together: what waits at the same moment is begun in one task.
 //!
-//! Each lock is a command to every node. Begun one task at a time, each command is a packet and a
-//! system call of its own, on both sides; begun together they share them, or are one command. Nothing
-//! waits for others to come, nor for others to end.
+//! Begun one by one, each lock is a packet and a system call of its own on both sides; begun together
+//! they share them, or are one command. Nothing waits for a batch to fill: what comes alone goes alone,
+//! and what comes while the nodes are being asked gathers behind it.
 
 use std::mem;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 /// Most work that is begun at once.
 const AT_ONCE: usize = 256;
+/// How long work waits at most for what was begun before it, of which a node that hangs makes no end.
+const GATHERS_WITHIN: Duration = Duration::from_millis(5);
 
 /// Begins work as it comes, until nobody sends any more.
 pub(super) async fn begin_together<W, F: Future<Output = ()> + Send + 'static>(
@@ -34,6 +38,7 @@ pub(super) async fn begin_together<W, F: Future<Output = ()> + Send + 'static>(
                 work.push(more);
             }
         }
-        tasks.spawn(begin(mem::take(&mut work)));
+        let begun = tasks.spawn(begin(mem::take(&mut work)));
+        let _ = timeout(GATHERS_WITHIN, begun).await;
     }
 }

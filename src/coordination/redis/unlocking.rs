@@ -22,7 +22,6 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::QUEUE;
-use super::node::Node;
 use super::together::begin_together;
 use crate::coordination::embedded::Marks;
 
@@ -32,12 +31,21 @@ const UNLOCK_WITHIN: Duration = Duration::from_secs(1);
 /// end of an unlock, but not its effect on the others.
 const MARKED_WHILE_UNLOCKING: Duration = Duration::from_millis(50);
 
-/// Sent whole each time: a node that hangs carries it out when it resumes, whether or not it has seen
-/// it before.
+/// Deletes those of the keys that still have the value given for them. Sent whole each time: a node that
+/// hangs carries it out when it resumes, whether or not it has seen it before.
+///
+/// A call of the script costs the node more than the command it makes, so there are two a thousand keys,
+/// which is fewer than a call may have.
 const SCRIPT: &str = "
-for i, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[i] then
-    redis.call('DEL', key)
+for first = 1, #KEYS, 1000 do
+  local last, own = math.min(first + 999, #KEYS), {}
+  for i, value in ipairs(redis.call('MGET', unpack(KEYS, first, last))) do
+    if value == ARGV[first + i - 1] then
+      own[#own + 1] = KEYS[first + i - 1]
+    end
+  end
+  if #own > 0 then
+    redis.call('DEL', unpack(own))
   end
 end";
 
@@ -52,9 +60,12 @@ pub(super) struct Unlocker {
 
 impl Unlocker {
     /// Starts in `background`; what it has begun to give back is among `tasks`.
-    pub fn start(nodes: &[Node], tasks: &TaskTracker, background: &mut JoinSet<()>) -> Self {
+    pub fn start(
+        nodes: Arc<[ConnectionManager]>,
+        tasks: &TaskTracker,
+        background: &mut JoinSet<()>,
+    ) -> Self {
         let (queue, given_back) = mpsc::channel(QUEUE);
-        let nodes: Arc<[_]> = nodes.iter().map(Node::connection).collect();
         let reached = Arc::clone(&nodes);
         background.spawn(begin_together(given_back, tasks.clone(), move |locks| {
             unlock(locks, Arc::clone(&reached))
