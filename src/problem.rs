@@ -10,14 +10,16 @@
 use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::db;
 
 pub mod document;
 mod refused;
 
-pub use document::{Alternative, Conflict, FieldError, ProblemDocument};
+pub use document::{Alternative, AlternativeTicket, Conflict, FieldError, ProblemDocument};
 pub use refused::{
     KEYED, PUBLIC, PUBLIC_WITH_BODY, Problems, Refused, SIGNED_IN, SIGNED_IN_WITH_BODY,
 };
@@ -143,7 +145,8 @@ slugs! {
 pub struct Problem {
     slug: Slug,
     detail: String,
-    members: Map<String, Value>,
+    /// As JSON already, so that nothing has to be built of them.
+    members: BTreeMap<&'static str, Box<RawValue>>,
     headers: Vec<(&'static str, String)>,
 }
 
@@ -153,15 +156,16 @@ impl Problem {
         Self {
             slug,
             detail: detail.into(),
-            members: Map::new(),
+            members: BTreeMap::new(),
             headers: Vec::new(),
         }
     }
 
     /// Adds a member that a program can act on.
     #[must_use]
-    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(member.to_owned(), value.into());
+    pub fn with(mut self, member: &'static str, value: impl Serialize) -> Self {
+        let value = to_raw_value(&value).expect("members can be written as JSON");
+        self.members.insert(member, value);
         self
     }
 
@@ -175,8 +179,9 @@ impl Problem {
     /// One field of the request is off.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::new(Slug::ValidationFailed, format!("{field}: {message}"))
-            .with("errors", json!([{ "field": field, "message": message }]))
+        let detail = format!("{field}: {message}");
+        let field = field.to_owned();
+        Self::new(Slug::ValidationFailed, detail).with("errors", [FieldError { field, message }])
     }
 
     /// There is no such thing, or none that the caller may know of.
@@ -190,7 +195,7 @@ impl Problem {
     }
 
     /// An unforeseen failure. Its cause goes to the log, never to the caller.
-    pub fn internal(cause: impl std::fmt::Display) -> Self {
+    pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(error = %cause, "a request failed unexpectedly");
         Self::new(
             Slug::Internal,
@@ -203,20 +208,36 @@ impl Problem {
         self.slug
     }
 
+    /// The response without its body.
+    fn head(&self) -> Response {
+        let status =
+            StatusCode::from_u16(self.slug.status()).expect("every slug has a valid status");
+        let mut response = Response::builder().status(status);
+        match self.slug {
+            Slug::Unavailable => response = response.header("Retry-After", "1"),
+            Slug::Unauthenticated => response = response.header("WWW-Authenticate", "Bearer"),
+            _ => {}
+        }
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
+        }
+        response.finish()
+    }
+
     /// The document as it is sent.
     pub fn document(&self, request_id: &str) -> String {
         #[derive(Serialize)]
         struct Document<'a> {
-            r#type: String,
+            r#type: fmt::Arguments<'a>,
             title: &'a str,
             status: u16,
             detail: &'a str,
             #[serde(flatten)]
-            members: &'a Map<String, Value>,
+            members: &'a BTreeMap<&'static str, Box<RawValue>>,
             request_id: &'a str,
         }
         let document = Document {
-            r#type: format!("/problems/{}", self.slug.as_str()),
+            r#type: format_args!("/problems/{}", self.slug.as_str()),
             title: self.slug.title(),
             status: self.slug.status(),
             detail: &self.detail,
@@ -243,18 +264,7 @@ impl From<sea_orm::DbErr> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.slug.status()).expect("every slug has a valid status");
-        let mut response = Response::builder().status(status);
-        match self.slug {
-            Slug::Unavailable => response = response.header("Retry-After", "1"),
-            Slug::Unauthenticated => response = response.header("WWW-Authenticate", "Bearer"),
-            _ => {}
-        }
-        for (name, value) in &self.headers {
-            response = response.header(*name, value);
-        }
-        let mut response = response.finish();
+        let mut response = self.head();
         response.extensions_mut().insert(self);
         response
     }
@@ -262,8 +272,8 @@ impl IntoResponse for Problem {
 
 impl From<Problem> for poem::Error {
     fn from(problem: Problem) -> Self {
-        let mut err = Self::from_response(problem.clone().into_response());
         // An error has extensions of its own, which replace the response's.
+        let mut err = Self::from_response(problem.head());
         err.set_data(problem);
         err
     }
@@ -272,6 +282,7 @@ impl From<Problem> for poem::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
     use std::collections::HashSet;
 
     #[test]

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use poem_openapi::Object;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Slug;
@@ -74,7 +75,7 @@ pub struct ProblemDocument {
 }
 
 /// A ticket that stood in the way.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
 pub struct Conflict {
     /// The ticket.
     pub ticket_id: i64,
@@ -91,7 +92,7 @@ pub struct Conflict {
 }
 
 /// Tickets side by side that could be had instead.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
 pub struct Alternative {
     /// Their zone.
     pub zone_id: i64,
@@ -100,7 +101,7 @@ pub struct Alternative {
 }
 
 /// A ticket that could be had instead.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
 pub struct AlternativeTicket {
     /// The ticket.
     pub ticket_id: i64,
@@ -113,7 +114,7 @@ pub struct AlternativeTicket {
 }
 
 /// A field of the request that is off.
-#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Object)]
 pub struct FieldError {
     /// The field, as a path into the body, or the name of a parameter or header.
     pub field: String,

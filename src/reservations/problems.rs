@@ -1,7 +1,6 @@
 //! What calls about reservations can be refused for, and the problem document of each error.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
 
 use super::batch::Failure;
 use super::change::ChangeError;
@@ -11,7 +10,10 @@ use super::store::Conflict;
 use super::views::status_name;
 use crate::catalog::views::ticket_status_name;
 use crate::catalog::{row_name, seat_name};
-use crate::problem::{KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{
+    self, Alternative, AlternativeTicket, KEYED, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY,
+    Slug,
+};
 
 /// What reserving one ticket can be refused for.
 pub struct ReserveTicketProblems;
@@ -256,29 +258,27 @@ fn not_on_sale(sales_open_at: Option<DateTime<Utc>>) -> Problem {
     }
 }
 
-fn blocks(blocks: &[Block]) -> Vec<serde_json::Value> {
-    let ticket = |ticket: &BlockTicket| {
-        json!({
-            "ticket_id": ticket.ticket_id,
-            "row": row_name(ticket.row_number, ticket.row_label.as_deref()),
-            "seat": seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
-        })
+fn blocks(blocks: &[Block]) -> Vec<Alternative> {
+    let ticket = |ticket: &BlockTicket| AlternativeTicket {
+        ticket_id: ticket.ticket_id,
+        row: row_name(ticket.row_number, ticket.row_label.as_deref()),
+        seat: seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
     };
-    let block = |block: &Block| {
-        let tickets: Vec<_> = block.tickets.iter().map(ticket).collect();
-        json!({ "zone_id": block.zone_id, "tickets": tickets })
+    let block = |block: &Block| Alternative {
+        zone_id: block.zone_id,
+        tickets: block.tickets.iter().map(ticket).collect(),
     };
     blocks.iter().map(block).collect()
 }
 
-fn conflict(ticket: &Conflict) -> serde_json::Value {
-    json!({
-        "ticket_id": ticket.ticket_id,
-        "row": row_name(ticket.row_number, ticket.row_label.as_deref()),
-        "seat": seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
-        "status": ticket_status_name(ticket.status),
-        "version": ticket.version,
-    })
+fn conflict(ticket: &Conflict) -> problem::Conflict {
+    problem::Conflict {
+        ticket_id: ticket.ticket_id,
+        row: row_name(ticket.row_number, ticket.row_label.as_deref()),
+        seat: seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
+        status: ticket_status_name(ticket.status).to_owned(),
+        version: ticket.version,
+    }
 }
 
 fn rfc3339(at: DateTime<Utc>) -> String {

@@ -1,12 +1,12 @@
 //! What calls about single seats can be refused for.
 
-use serde_json::json;
-
 use super::SeatError;
 use crate::catalog::views::ticket_status_name;
 use crate::catalog::{row_name, seat_name};
 use crate::entity::ticket;
-use crate::problem::{KEYED, PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug};
+use crate::problem::{
+    Conflict, KEYED, PUBLIC, Problem, Problems, SIGNED_IN, SIGNED_IN_WITH_BODY, Slug,
+};
 
 /// What reading a plan can be refused for.
 pub struct ReadProblems;
@@ -67,12 +67,12 @@ impl From<SeatError> for Problem {
     }
 }
 
-fn conflict(ticket: &ticket::Model) -> serde_json::Value {
-    json!({
-        "ticket_id": ticket.id,
-        "row": row_name(ticket.row_number, ticket.row_label.as_deref()),
-        "seat": seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
-        "status": ticket_status_name(ticket.status),
-        "version": ticket.version,
-    })
+fn conflict(ticket: &ticket::Model) -> Conflict {
+    Conflict {
+        ticket_id: ticket.id,
+        row: row_name(ticket.row_number, ticket.row_label.as_deref()),
+        seat: seat_name(ticket.seat_number, ticket.seat_label.as_deref()),
+        status: ticket_status_name(ticket.status).to_owned(),
+        version: ticket.version,
+    }
 }
