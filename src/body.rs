@@ -4,7 +4,7 @@
 //! reads the body first, with the path it was at when it failed, and then `poem_openapi` checks
 //! the bounds that the OpenAPI document states.
 
-use poem::http::StatusCode;
+use futures_util::StreamExt;
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::payload::{ParsePayload, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
@@ -84,51 +84,55 @@ impl<'a, T: ParseFromJSON + DeserializeOwned> ApiExtractor<'a> for Body<T> {
     }
 }
 
+/// Reads it as it comes: the library's own way keeps four kilobytes in every request for it.
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
     let body = <poem::Body as FromRequest>::from_request(request, body).await?;
-    body.into_bytes_limit(MAX_BYTES)
-        .await
-        .map(Vec::from)
-        .map_err(|err| {
-            let err = poem::Error::from(err);
-            if err.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Problem::new(
-                    Slug::BodyTooLarge,
-                    format!("The body may have at most {MAX_BYTES} bytes."),
-                )
-                .into()
-            } else {
-                Problem::invalid("body", "could not be read").into()
-            }
-        })
+    let mut parts = body.into_bytes_stream();
+    let mut bytes = Vec::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Problem::invalid("body", "could not be read"))?;
+        if bytes.len() + part.len() > MAX_BYTES {
+            let detail = format!("The body may have at most {MAX_BYTES} bytes.");
+            return Err(Problem::new(Slug::BodyTooLarge, detail).into());
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
 }
 
 fn parse<T: ParseFromJSON + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize::<_, T>(&mut reader).map_err(|err| shape_problem(&err))?;
-    reader
-        .end()
-        .map_err(|_| Problem::invalid("body", "has something after the JSON value"))?;
+    // The path is followed only where it is needed, to say where the mistake is.
+    if serde_json::from_slice::<T>(bytes).is_err() {
+        check_shape::<T>(bytes)?;
+    }
     let value: Value =
         serde_json::from_slice(bytes).map_err(|err| Problem::invalid("body", err.to_string()))?;
-    if let Some(field) = field_with_nul(&value, "") {
-        return Err(Problem::invalid(&field, "must not contain U+0000"));
+    if let Some(path) = path_of_nul(&value) {
+        let field = path.strip_prefix('.').unwrap_or(&path);
+        return Err(Problem::invalid(field, "must not contain U+0000"));
     }
     T::parse_from_json(Some(value)).map_err(|err| bounds_problem(err.message()))
 }
 
+fn check_shape<T: DeserializeOwned>(bytes: &[u8]) -> Result<(), Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize::<_, T>(&mut reader).map_err(|err| shape_problem(&err))?;
+    reader
+        .end()
+        .map_err(|_| Problem::invalid("body", "has something after the JSON value"))
+}
+
 /// PostgreSQL cannot store U+0000 in a text, so it is nobody's name.
-fn field_with_nul(value: &Value, path: &str) -> Option<String> {
+fn path_of_nul(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => text.contains('\0').then(|| path.to_owned()),
+        Value::String(text) => text.contains('\0').then(String::new),
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .find_map(|(i, item)| field_with_nul(item, &format!("{path}[{i}]"))),
-        Value::Object(members) => members.iter().find_map(|(name, member)| {
-            let separator = if path.is_empty() { "" } else { "." };
-            field_with_nul(member, &format!("{path}{separator}{name}"))
-        }),
+            .find_map(|(i, item)| Some(format!("[{i}]{}", path_of_nul(item)?))),
+        Value::Object(members) => members
+            .iter()
+            .find_map(|(name, member)| Some(format!(".{name}{}", path_of_nul(member)?))),
         _ => None,
     }
 }
