@@ -2,20 +2,26 @@
 
 mod background;
 mod edge;
+mod idle;
+mod names;
+mod tally;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use poem::endpoint::make_sync;
-use poem::listener::TcpAcceptor;
+use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::web::{Html, Redirect};
-use poem::{Endpoint, EndpointExt, IntoEndpoint, Response, Route, Server, get};
+use poem::{
+    Endpoint, EndpointExt, IntoEndpoint, PathPattern, Request, Response, Result, Route, Server, get,
+};
 use poem_openapi::OpenApiService;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::idle::IdleAcceptor;
+use self::names::RouteNames;
 use crate::health::HealthApi;
 use crate::openapi;
 use crate::reservations::BoxOffice;
@@ -75,10 +81,9 @@ pub fn public_routes(app: &App, office: &BoxOffice) -> impl Endpoint + use<> {
     let service = openapi::service(app, office);
     let document = openapi::document(&service);
     let page = openapi::swagger_ui(&service, &document);
-    let names = edge::RouteNames::new(&document);
+    let names = RouteNames::new(&document);
     let document = document.to_string();
-    let calls = Arc::new(service.into_endpoint());
-    let routes = Route::new()
+    let pages = Route::new()
         .at("/", get(make_sync(|_| Redirect::see_other("/docs"))))
         .at("/docs", get(make_sync(move |_| Html(page.clone()))))
         .at(
@@ -88,11 +93,41 @@ pub fn public_routes(app: &App, office: &BoxOffice) -> impl Endpoint + use<> {
                     .content_type("application/json")
                     .body(document.clone())
             })),
-        )
-        // Each below its own prefix: nested at "/" they would hide what is there.
-        .nest_no_strip("/api", calls.clone())
-        .nest_no_strip("/health", calls);
-    edge::guard(app, routes, names)
+        );
+    let calls = service.into_endpoint();
+    edge::guard(app, Public { pages, calls }, names)
+}
+
+/// The calls, each below a prefix, and the pages. Nested in one another's routes, every call would be
+/// routed twice.
+struct Public {
+    pages: Route,
+    calls: BoxEndpoint<'static>,
+}
+
+impl Endpoint for Public {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let Some(prefix) = prefix_of_calls(request.uri().path()) else {
+            return self.pages.call(request).await;
+        };
+        self.calls.call(request).await.map_err(|mut err| {
+            if err.data::<PathPattern>().is_none() {
+                err.set_data(PathPattern(prefix.into()));
+            }
+            err
+        })
+    }
+}
+
+/// The prefix of a path below which there are calls only.
+fn prefix_of_calls(path: &str) -> Option<&'static str> {
+    let is_below = |prefix: &&str| {
+        let rest = path.strip_prefix(*prefix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    ["/api", "/health"].into_iter().find(is_below)
 }
 
 fn operator_routes(app: &App, metrics: PrometheusHandle) -> impl Endpoint + use<> {
@@ -121,11 +156,10 @@ async fn finish(app: &App, within: Duration) {
     app.coordinator.drain(Duration::from_secs(2)).await;
 }
 
-fn server(listener: TcpListener) -> io::Result<Server<std::convert::Infallible, TcpAcceptor>> {
-    let acceptor = TcpAcceptor::from_tokio(listener)?;
+fn server(listener: TcpListener) -> io::Result<Server<Infallible, IdleAcceptor>> {
     // Longer than the load balancer keeps an idle connection, so that it closes first.
-    let idle = Duration::from_secs(75);
-    Ok(Server::new_with_acceptor(acceptor).idle_timeout(idle))
+    let acceptor = IdleAcceptor::new(listener, Duration::from_secs(75))?;
+    Ok(Server::new_with_acceptor(acceptor))
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@
 //! Every metric is named here, with its unit in the name and labels of few values: routes are
 //! patterns, outcomes are problem slugs. Operators find the list in docs/operations.md.
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Counter, Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
+use std::sync::{LazyLock, PoisonError, RwLock};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
@@ -123,12 +126,43 @@ pub fn record_build(database: &'static str, uses_redis: bool) {
 
 /// Counts one operation on a reservation.
 pub fn count_outcome(operation: &'static str, outcome: &'static str) {
-    metrics::counter!(OUTCOMES, "operation" => operation, "outcome" => outcome).increment(1);
+    static COUNTERS: LazyLock<Kept<(&str, &str), Counter>> = LazyLock::new(Kept::default);
+    let counter = COUNTERS.get((operation, outcome), |(operation, outcome)| {
+        metrics::counter!(OUTCOMES, "operation" => *operation, "outcome" => *outcome)
+    });
+    counter.increment(1);
 }
 
 /// Counts one attempt to take or return money.
 pub fn count_payment(outcome: &'static str) {
     metrics::counter!(PAYMENTS, "outcome" => outcome).increment(1);
+}
+
+/// Metrics that were found before. To find one, the recorder is given its name and all its labels,
+/// which costs more than to count.
+#[derive(Debug)]
+pub struct Kept<K, M>(RwLock<HashMap<K, M>>);
+
+impl<K: Eq + Hash, M: Clone> Kept<K, M> {
+    /// The metric of a key; the first time, `find` has it from the recorder.
+    pub fn get(&self, key: K, find: impl FnOnce(&K) -> M) -> M {
+        // A metric is put in whole or not at all, so a panic elsewhere does not spoil it.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metric) = known.get(&key) {
+            return metric.clone();
+        }
+        drop(known);
+        let metric = find(&key);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(key, metric.clone());
+        metric
+    }
+}
+
+impl<K, M> Default for Kept<K, M> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
 }
 
 /// For errors that are told to nobody but the log, so that none is swallowed without a name.

@@ -1,6 +1,8 @@
 //! How long a hold goes on trying while others stand in its way.
 
+use metrics::Histogram;
 use rand::RngExt;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::hold::HoldError;
@@ -61,6 +63,7 @@ impl Patience {
 
 impl Drop for Patience {
     fn drop(&mut self) {
-        metrics::histogram!(LOCK_WAIT).record(self.locking);
+        static WAITS: LazyLock<Histogram> = LazyLock::new(|| metrics::histogram!(LOCK_WAIT));
+        WAITS.record(self.locking);
     }
 }
