@@ -1,15 +1,17 @@
-//! Request bodies: JSON that is read strictly, so that a mistake is named rather than ignored.
+//! Bodies: JSON that is read strictly, so that a mistake is named rather than ignored, and JSON that
+//! is written without detours.
 //!
 //! `poem_openapi`'s own JSON payload does not say which field had the wrong type. Here serde
 //! reads the body first, with the path it was at when it failed, and then `poem_openapi` checks
 //! the bounds that the OpenAPI document states.
 
 use futures_util::StreamExt;
-use poem::{FromRequest, Request, RequestBody, Result};
-use poem_openapi::payload::{ParsePayload, Payload};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
-use poem_openapi::types::{ParseFromJSON, Type};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, Result};
+use poem_openapi::payload::{Json, ParsePayload, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -81,6 +83,39 @@ impl<'a, T: ParseFromJSON + DeserializeOwned> ApiExtractor<'a> for Body<T> {
             "Send the body as application/json.",
         )
         .into())
+    }
+}
+
+/// A JSON answer that is written straight from its type, where `poem_openapi`'s own payload makes a
+/// tree of values first. Its type must say the same to serde as it says to `poem_openapi`.
+#[derive(Debug)]
+pub struct Reply<T>(pub T);
+
+impl<T: Type> Payload for Reply<T> {
+    const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Serialize + Send> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        poem::web::Json(self.0).into_response()
+    }
+}
+
+impl<T: ToJSON + Serialize> ApiResponse for Reply<T> {
+    fn meta() -> MetaResponses {
+        Json::<T>::meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
     }
 }
 

@@ -18,7 +18,7 @@ use super::requests::{ConfirmRequest, ReservationRequest, Status};
 use super::store;
 use super::views::Reservation;
 use crate::auth::SignedIn;
-use crate::body::Body;
+use crate::body::{Body, Reply};
 use crate::codes::{self, CodeText};
 use crate::entity::reservation;
 use crate::idempotency::{Answer, Key, once};
@@ -51,7 +51,7 @@ pub enum Held {
     /// The hold, until its `expires_at`.
     #[oai(status = 201)]
     Created(
-        Json<Reservation>,
+        Reply<Reservation>,
         /// Where it is.
         #[oai(header = "Location")]
         String,
@@ -67,7 +67,7 @@ pub enum Changed {
     /// The reservation as it is now.
     #[oai(status = 200)]
     Changed(
-        Json<Reservation>,
+        Reply<Reservation>,
         /// Present and `true` when this is the kept answer of an earlier request with the same key.
         #[oai(header = "Idempotency-Replayed")]
         Option<String>,
@@ -190,11 +190,13 @@ impl ReservationsApi {
         owner: SignedIn,
         /// The reservation.
         reservation_id: Path<Uuid>,
-    ) -> Result<Json<Reservation>, Refused<ReadProblems>> {
+    ) -> Result<Reply<Reservation>, Refused<ReadProblems>> {
         let id = ReservationId(reservation_id.0);
         let found = store::own_reservation(self.office.db.reader(), owner.0.id, id).await?;
         let view = self.with_tickets(found.into_iter().collect()).await?.pop();
-        Ok(Json(view.ok_or_else(|| Problem::not_found("reservation"))?))
+        Ok(Reply(
+            view.ok_or_else(|| Problem::not_found("reservation"))?,
+        ))
     }
 
     /// Extend a hold
@@ -329,7 +331,7 @@ impl ReservationsApi {
         let held = count("hold", held)?;
         let location = format!("/api/reservations/{}", held.value.id);
         let replayed = held.replayed_header();
-        Ok(Held::Created(Json(held.value), location, replayed))
+        Ok(Held::Created(Reply(held.value), location, replayed))
     }
 
     /// Runs an operation to its end, whether or not the caller waits for it, and counts its outcome.
@@ -370,5 +372,5 @@ fn count<T>(operation: &'static str, outcome: Result<T, Problem>) -> Result<T, P
 
 fn changed(answer: Answer<Reservation>) -> Changed {
     let replayed = answer.replayed_header();
-    Changed::Changed(Json(answer.value), replayed)
+    Changed::Changed(Reply(answer.value), replayed)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::Object;
 use poem_openapi::types::Example;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::store::HeldTicket;
@@ -22,6 +22,7 @@ pub struct Reservation {
     /// `held`, `confirmed`, `released`, `expired` or `refunded`.
     pub status: String,
     /// When the hold ends unless it is confirmed first, by the database's time.
+    #[serde(serialize_with = "rfc3339")]
     pub expires_at: DateTime<Utc>,
     /// What its tickets cost together.
     pub total: Money,
@@ -33,10 +34,15 @@ pub struct Reservation {
     /// Its tickets; those it had, once it is released or expired.
     pub tickets: Vec<ReservedTicket>,
     /// When it was made.
+    #[serde(serialize_with = "rfc3339")]
     pub created_at: DateTime<Utc>,
     /// Since when its buyer is owed the money, where its event was cancelled.
     #[oai(skip_serializing_if_is_none)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "optional_rfc3339"
+    )]
     pub refund_due_at: Option<DateTime<Utc>>,
     /// Raised with every change.
     pub version: i64,
@@ -112,6 +118,22 @@ pub fn status_name(status: ReservationStatus) -> &'static str {
     }
 }
 
+/// With `+00:00`, as `poem_openapi` writes times, where serde writes `Z`.
+fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339())
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field")]
+fn optional_rfc3339<S: Serializer>(
+    at: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => rfc3339(at, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 impl Example for Reservation {
     fn example() -> Self {
         let created_at = DateTime::from_timestamp(1_795_255_200, 0).unwrap_or_default();
@@ -135,6 +157,25 @@ impl Example for Reservation {
             created_at,
             refund_due_at: None,
             version: 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem_openapi::types::ToJSON;
+
+    #[test]
+    fn a_reservation_says_the_same_to_both_libraries() {
+        let plain = Reservation::example();
+        let mut full = plain.clone();
+        full.code = Some("EARLY".to_owned());
+        full.refund_due_at = Some(plain.created_at + TimeDelta::milliseconds(7));
+        full.tickets[0].row = None;
+        for reservation in [plain, full] {
+            let written = serde_json::to_value(&reservation).unwrap();
+            assert_eq!(Some(written), reservation.to_json());
         }
     }
 }
