@@ -350,6 +350,11 @@ fn sqlite_options(config: &Config, path: &Path, connections: u32) -> ConnectOpti
             // 32 MiB each: few checkpoints during a sale, and its indexes in memory.
             .pragma("wal_autocheckpoint", "8192")
             .pragma("cache_size", "-32768")
+            // What undoes half a statement is kept in memory, not in a file made for each. What
+            // undoes a transaction, and what survives a crash, is the write-ahead log, as ever.
+            .pragma("temp_store", "MEMORY")
+            // The rows of a batch, so that reading on need not wait until the first are taken.
+            .row_buffer_size(1024)
             .foreign_keys(true)
     });
     options
