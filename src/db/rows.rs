@@ -54,6 +54,8 @@ impl Rows {
         format!("unnest({}) AS {alias}({names})", arrays.join(", "))
     }
 
+    /// The binary form is what a row stays in: each of its columns is looked up there, rather than
+    /// in a text that is written and parsed again for it.
     fn read_from_json(self, alias: &str, values: &mut Vec<Value>) -> String {
         let count = self.columns.first().map_or(0, |(_, column)| column.len());
         let mut rows = vec![Vec::with_capacity(self.columns.len()); count];
@@ -72,7 +74,7 @@ impl Rows {
         values.push(Json::from(rows).to_string().into());
         let parameter = values.len();
         let selected = selected.join(", ");
-        format!("(SELECT {selected} FROM json_each(${parameter})) AS {alias}")
+        format!("(SELECT {selected} FROM jsonb_each(${parameter})) AS {alias}")
     }
 }
 
@@ -140,7 +142,7 @@ mod tests {
     fn sqlite_is_given_one_json_text() {
         let mut values = Vec::new();
         let table = rows().table("x", DatabaseBackend::Sqlite, &mut values);
-        let selected = "SELECT value->>0 AS id, unhex(value->>1) AS owner FROM json_each($1)";
+        let selected = "SELECT value->>0 AS id, unhex(value->>1) AS owner FROM jsonb_each($1)";
         assert_eq!(table, format!("({selected}) AS x"));
         let (none, all) = ("0".repeat(32), "f".repeat(32));
         assert_eq!(values, [format!(r#"[[1,"{none}"],[2,"{all}"]]"#).into()]);
