@@ -29,7 +29,7 @@ pub async fn write(tx: &DatabaseTransaction, mut writes: Writes) -> Result<bool,
     let touched = if backend == DatabaseBackend::Postgres {
         write_at_once(tx, parts).await?
     } else {
-        write_one_by_one(tx, backend, parts).await?
+        write_in_turn(tx, parts).await?
     };
     Ok(touched == expected)
 }
@@ -75,23 +75,25 @@ async fn write_at_once(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<u64
     Ok(u64::try_from(touched).unwrap_or(0))
 }
 
-/// SQLite knows no writing part of a statement, and has no round trips to save.
-async fn write_one_by_one(
-    tx: &DatabaseTransaction,
-    backend: DatabaseBackend,
-    parts: Vec<Part>,
-) -> Result<u64, DbErr> {
-    let mut touched = 0;
+/// As one text of several statements: SQLite knows no writing part of a statement, but it is a thread
+/// of its own, to which every text is a way there and back. What the rows are is worked out once a
+/// statement, not wherever it names them.
+async fn write_in_turn(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<u64, DbErr> {
+    let backend = DatabaseBackend::Sqlite;
+    let mut values: Vec<Value> = Vec::new();
+    let mut statements = Vec::new();
     for part in parts {
-        let mut values: Vec<Value> = Vec::new();
         let rows = part.rows.table("r", backend, &mut values);
         for statement in part.statements {
-            let sql = format!("WITH {} AS (SELECT * FROM {rows}) {statement}", part.name);
-            let statement = Statement::from_sql_and_values(backend, sql, values.clone());
-            touched += tx.execute_raw(statement).await?.rows_affected();
+            statements.push(format!(
+                "WITH {} AS MATERIALIZED (SELECT * FROM {rows}) {statement}",
+                part.name
+            ));
         }
     }
-    Ok(touched)
+    let sql = statements.join("; ");
+    let written = tx.execute_raw(Statement::from_sql_and_values(backend, sql, values));
+    Ok(written.await?.rows_affected())
 }
 
 fn parts(writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
