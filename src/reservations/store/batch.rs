@@ -72,10 +72,12 @@ impl Reader<'_> {
             .await
     }
 
-    /// The clause that locks rows of the table `alias`.
+    /// The clause that locks rows of the table `alias` in the order of their ids.
     pub(super) fn locking(&self, alias: &str) -> String {
         match self.backend {
-            DatabaseBackend::Postgres => format!("FOR NO KEY UPDATE OF {alias}"),
+            DatabaseBackend::Postgres => {
+                format!("ORDER BY {alias}.id FOR NO KEY UPDATE OF {alias}")
+            }
             _ => String::new(),
         }
     }
@@ -84,7 +86,8 @@ impl Reader<'_> {
         &self,
         wanted: HashSet<TicketId>,
     ) -> Result<HashMap<TicketId, SeenTicket>, DbErr> {
-        let ids = wanted.into_iter().map(|id| id.0).collect();
+        let mut ids: Vec<_> = wanted.into_iter().map(|id| id.0).collect();
+        ids.sort_unstable();
         let rows = Rows::default().with("id", Column::Integers(ids));
         let now = db::now_sql(self.backend);
         let found = self
@@ -97,8 +100,7 @@ impl Reader<'_> {
                             AND {now} < COALESCE(e.sales_close_at, e.starts_at) AS is_for_sale, \
                             e.sales_open_at IS NULL OR e.sales_open_at <= {now} AS has_opened \
                      FROM {x} JOIN tickets t ON t.id = x.id \
-                     JOIN zones z ON z.id = t.zone_id JOIN events e ON e.id = t.event_id \
-                     ORDER BY t.id {}",
+                     JOIN zones z ON z.id = t.zone_id JOIN events e ON e.id = t.event_id {}",
                     self.locking("t")
                 )
             })
@@ -148,7 +150,7 @@ impl Reader<'_> {
                                 e.status = 'cancelled' AS is_cancelled \
                          FROM {x} JOIN reservations r ON r.id = x.id \
                          JOIN events e ON e.id = r.event_id \
-                         ORDER BY r.id {locking}"
+                         {locking}"
                     )
                 })
                 .await?;
@@ -184,7 +186,7 @@ impl Reader<'_> {
                 format!(
                     "SELECT p.reservation_id, p.id, p.status \
                      FROM {x} JOIN payments p ON p.reservation_id = x.id \
-                     WHERE p.status IN ('pending', 'succeeded') ORDER BY p.id {}",
+                     WHERE p.status IN ('pending', 'succeeded') {}",
                     self.locking("p")
                 )
             })
@@ -265,7 +267,7 @@ impl Reader<'_> {
             let rows = Rows::default().with("id", Column::Uuids(users.into_iter().collect()));
             self.query(rows, |x| {
                 format!(
-                    "SELECT u.id FROM {x} JOIN users u ON u.id = x.id ORDER BY u.id {}",
+                    "SELECT u.id FROM {x} JOIN users u ON u.id = x.id {}",
                     self.locking("u")
                 )
             })
@@ -321,7 +323,7 @@ impl Reader<'_> {
                 format!(
                     "SELECT c.*, {now} AS now FROM {x} \
                      JOIN codes c ON c.event_id = x.event_id AND c.code = x.text \
-                     ORDER BY c.id {}",
+                     {}",
                     self.locking("c")
                 )
             })

@@ -26,7 +26,7 @@ impl Reader<'_> {
             .query(rows, |x| {
                 format!(
                     "SELECT a.*, u.name, u.email FROM {x} JOIN applications a ON a.id = x.id \
-                     JOIN users u ON u.id = a.user_id ORDER BY a.id {}",
+                     JOIN users u ON u.id = a.user_id {}",
                     self.locking("a")
                 )
             })
