@@ -1,8 +1,8 @@
 //! Every query that fills the mirror.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Statement, Value,
+    ActiveEnum, ColumnTrait, ConnectionTrait, DatabaseBackend, DbErr, EntityTrait, FromQueryResult,
+    QueryFilter, QueryOrder, QuerySelect, Statement, Value,
 };
 
 use super::blocks::Focus;
@@ -128,35 +128,56 @@ pub async fn last_id(db: &Db) -> Result<i64, DbErr> {
     Ok(last.flatten().unwrap_or(0))
 }
 
-/// Transitions after `high`, and those of `missing` that are there now.
+/// Transitions after `high`, and those of `missing` that are there now; by id.
 pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<LedgerRow>, DbErr> {
-    let mut rows = Vec::new();
     let backend = db.reader().get_database_backend();
+    let mut values: Vec<Value> = Vec::new();
+    let mut rows = Vec::new();
     if !missing.is_empty() {
-        let mut values: Vec<Value> = Vec::new();
         let ids = Rows::default().with("id", Column::Integers(missing.to_vec()));
         let ids = ids.table("x", backend, &mut values);
-        let sql = format!(
+        let found = format!(
             "SELECT l.id, l.ticket_id, l.version, l.to_status FROM {ids} JOIN ledger l ON l.id = x.id"
         );
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        rows.extend(db.reader().query_all_raw(statement).await?);
+        rows.extend(ledger_rows(db, &found, values).await?);
     }
-    let statement = Statement::from_sql_and_values(
-        backend,
-        "SELECT id, ticket_id, version, to_status FROM ledger \
-         WHERE id > $1 ORDER BY id LIMIT 20000",
-        [high.into()],
-    );
-    rows.extend(db.reader().query_all_raw(statement).await?);
-    rows.iter()
-        .map(|row| {
-            let status: TicketStatus = row.try_get("", "to_status")?;
+    let found = "SELECT id, ticket_id, version, to_status FROM ledger \
+                 WHERE id > $1 ORDER BY id LIMIT 20000";
+    rows.extend(ledger_rows(db, found, vec![high.into()]).await?);
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// The transitions that a query finds, in one text: every instance reads every one, and as rows they
+/// would cost the database and the instance several times as much.
+async fn ledger_rows(db: &Db, found: &str, values: Vec<Value>) -> Result<Vec<LedgerRow>, DbErr> {
+    let backend = db.reader().get_database_backend();
+    let all = match backend {
+        DatabaseBackend::Postgres => {
+            "CAST(json_agg(json_build_array(id, ticket_id, version, to_status)) AS text)"
+        }
+        _ => "json_group_array(json_array(id, ticket_id, version, to_status))",
+    };
+    let sql = format!("SELECT {all} AS rows FROM ({found}) AS found");
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let row = db.reader().query_one_raw(statement).await?;
+    let text: Option<String> = row
+        .map(|row| row.try_get("", "rows"))
+        .transpose()?
+        .flatten();
+    let Some(text) = text else {
+        return Ok(Vec::new());
+    };
+    let rows: Vec<(i64, i64, i64, String)> =
+        serde_json::from_str(&text).map_err(|err| DbErr::Json(err.to_string()))?;
+    rows.into_iter()
+        .map(|(id, ticket_id, version, status)| {
+            let status = seat_status(TicketStatus::try_from_value(&status)?);
             Ok(LedgerRow {
-                id: row.try_get("", "id")?,
-                ticket_id: row.try_get("", "ticket_id")?,
-                version: row.try_get("", "version")?,
-                status: seat_status(status),
+                id,
+                ticket_id,
+                version,
+                status,
             })
         })
         .collect()

@@ -16,26 +16,74 @@ use rand::RngExt;
 use redis::aio::ConnectionManager;
 use redis::{Pipeline, RedisResult, Value};
 use rslock::{Lock, LockManager};
-use tokio::sync::{oneshot, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
+use super::QUEUE;
 use super::breaker::quorum;
 use super::probe::View;
+use super::together::begin_together;
 use super::unlocking::Unlocker;
 use crate::coordination::embedded::Marks;
 
-/// Locks about to be taken.
-pub(super) struct Locking {
-    pub tickets: Vec<i64>,
-    pub ttl: Duration,
-    pub locks: Locks,
-    pub result: oneshot::Sender<Option<Locks>>,
+/// Takes locks, in tasks that are not the callers'.
+pub(super) struct Locker {
+    queue: mpsc::Sender<Locking>,
+    asked: Asked,
+    unlocker: Unlocker,
+    tasks: TaskTracker,
+    runtime: Handle,
 }
 
-/// The nodes, as claims reach them.
+/// The lock nodes, and which of them answer.
 #[derive(Clone)]
-pub(super) struct Locker {
+pub(super) struct Asked {
     pub nodes: Arc<[ConnectionManager]>,
     pub views: watch::Receiver<View>,
+}
+
+impl Locker {
+    /// Starts in `background`; the locks that it is about to take are among `tasks`.
+    pub fn start(
+        asked: Asked,
+        unlocker: &Unlocker,
+        tasks: &TaskTracker,
+        background: &mut JoinSet<()>,
+    ) -> Self {
+        let (queue, wanted) = mpsc::channel(QUEUE);
+        let begin = {
+            let asked = asked.clone();
+            move |claims| asked.clone().lock(claims)
+        };
+        background.spawn(begin_together(wanted, tasks.clone(), begin));
+        Self {
+            queue,
+            asked,
+            unlocker: unlocker.clone(),
+            tasks: tasks.clone(),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Takes the locks of a claim, to the end, whoever waits: a future that is dropped half-way would
+    /// leave keys behind until their TTL. If nobody waits for the result any more, they are given back.
+    pub fn begin(&self, tickets: Vec<i64>, ttl: Duration) -> oneshot::Receiver<Option<Locks>> {
+        let (result, outcome) = oneshot::channel();
+        let locking = Locking {
+            locks: Locks::none_yet(&self.unlocker),
+            tickets,
+            ttl,
+            result,
+        };
+        if let Err(refused) = self.queue.try_send(locking) {
+            // More wait than a queue holds: this one goes by itself.
+            let alone = self.asked.clone().lock(vec![refused.into_inner()]);
+            self.tasks.spawn_on(alone, &self.runtime);
+        }
+        outcome
+    }
 }
 
 impl fmt::Debug for Locker {
@@ -44,10 +92,9 @@ impl fmt::Debug for Locker {
     }
 }
 
-impl Locker {
-    /// Takes the locks of several claims, to the end: locks that nobody waits for any more are given
-    /// back.
-    pub async fn lock(self, claims: Vec<Locking>) {
+impl Asked {
+    /// Takes the locks of several claims, of which none waits for another.
+    async fn lock(self, claims: Vec<Locking>) {
         let View { verdict, manager } = self.views.borrow().clone();
         let Some(manager) = manager else {
             // The majority was lost meanwhile, as whoever waits will see.
@@ -66,28 +113,25 @@ impl Locker {
 
     /// Asks those nodes that answer for all locks at once.
     async fn lock_all(&self, manager: &LockManager, closed: &[bool], mut claims: Vec<Locking>) {
-        claims.retain(|claim| !claim.result.is_closed());
-        claims
-            .iter_mut()
-            .for_each(|claim| claim.name_locks(manager));
+        for claim in &mut claims {
+            claim.name_locks(manager);
+        }
         let commands = commands(&claims);
         let asked = self.nodes.iter().zip(closed).filter(|(_, closed)| **closed);
         let answers = asked.map(async |(node, _)| -> RedisResult<Vec<Value>> {
             commands.query_async(&mut node.clone()).await
         });
         let answers = join_all(answers).await;
-        let mut nth = 0;
+        let is_taken = |lock: usize| {
+            let answers = answers.iter().flatten().map(|set| set.get(lock));
+            let set = answers.filter(|set| *set == Some(&Value::Okay));
+            set.count() >= quorum(self.nodes.len())
+        };
+        let mut first = 0;
         for claim in claims {
-            let is_taken = |lock: usize| {
-                let set = answers
-                    .iter()
-                    .flatten()
-                    .filter(|set| set.get(lock) == Some(&Value::Okay));
-                set.count() >= quorum(self.nodes.len())
-            };
-            let locks = nth..nth + claim.tickets.len();
-            nth = locks.end;
-            claim.end(locks.into_iter().all(is_taken));
+            let next = first + claim.tickets.len();
+            claim.end((first..next).all(is_taken));
+            first = next;
         }
     }
 }
@@ -99,6 +143,14 @@ async fn lock_one(manager: &LockManager, mut claim: Locking) {
     let granted = lock.is_some();
     claim.locks.held.extend(lock);
     claim.end(granted);
+}
+
+/// The locks of a claim, about to be taken.
+struct Locking {
+    tickets: Vec<i64>,
+    ttl: Duration,
+    locks: Locks,
+    result: oneshot::Sender<Option<Locks>>,
 }
 
 impl Locking {
@@ -124,6 +176,10 @@ impl Locking {
 
 fn commands(claims: &[Locking]) -> Pipeline {
     let mut commands = Pipeline::new();
+    if claims.iter().any(|claim| claim.tickets.len() > 1) {
+        // One after the other at each node, two claims that overlap cannot each have some of it.
+        commands.atomic();
+    }
     for claim in claims {
         let ttl = u64::try_from(claim.ttl.as_millis()).unwrap_or(u64::MAX);
         for lock in &claim.locks.held {

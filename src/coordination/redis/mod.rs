@@ -29,16 +29,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use self::locking::{Locker, Locking};
+use self::locking::{Asked, Locker};
 use self::messages::Messages;
 use self::node::Node;
 use self::probe::View;
-use self::together::begin_together;
 use self::unlocking::Unlocker;
 use super::{
     Claim, ClaimError, Embedded, Health, Held, LockHealth, News, NodeHealth, SeatChange, Status,
@@ -85,10 +84,7 @@ pub struct Redis {
     node_labels: Vec<String>,
     messages: Option<Messages>,
     message_node: Option<Node>,
-    /// Locks about to be taken.
-    locking: mpsc::Sender<Locking>,
     locker: Locker,
-    unlocker: Unlocker,
     /// Locks being taken, locks being given back, messages being sent.
     tasks: TaskTracker,
     runtime: Handle,
@@ -111,16 +107,11 @@ impl Redis {
         let unlocker = Unlocker::start(Arc::clone(&nodes), &tasks, &mut background);
         let node_labels = lock_nodes.iter().map(|node| node.label.clone()).collect();
         let mut views = probe::watch_nodes(lock_nodes, &mut background);
-        let locker = Locker {
+        let asked = Asked {
             nodes,
             views: views.clone(),
         };
-        let (locking, about_to_lock) = mpsc::channel(QUEUE);
-        let lock = {
-            let locker = locker.clone();
-            move |claims| locker.clone().lock(claims)
-        };
-        background.spawn(begin_together(about_to_lock, tasks.clone(), lock));
+        let locker = Locker::start(asked, &unlocker, &tasks, &mut background);
         let messages = match message_node.clone() {
             Some(node) => Some(Messages::start(node, tasks.clone(), &mut background).await),
             None => None,
@@ -141,9 +132,7 @@ impl Redis {
             node_labels,
             messages,
             message_node,
-            locking,
             locker,
-            unlocker,
             tasks,
             runtime: Handle::current(),
             _background: background,
@@ -166,7 +155,7 @@ impl Redis {
         let live_until = Instant::now() + self.validity();
         let outcome = tokio::select! {
             biased;
-            Ok(locks) = self.begin_locking(tickets) => locks.ok_or(ClaimError::Contended),
+            Ok(locks) = self.locker.begin(tickets, self.lock_ttl) => locks.ok_or(ClaimError::Contended),
             () = node_falls_silent(&mut views, silences) => Err(ClaimError::TimedOut),
             () = sleep(self.lock_ttl / 2) => Err(ClaimError::TimedOut),
         };
@@ -224,25 +213,6 @@ impl Redis {
                 "locks or messages left over; locks end with their TTL"
             );
         }
-    }
-
-    /// Takes the locks in a task that is not the caller's. Dropping the library's future would leave
-    /// keys behind until their TTL, so it always runs to its end; if nobody waits for the result any
-    /// more, dropping the locks gives them back.
-    fn begin_locking(&self, tickets: Vec<i64>) -> oneshot::Receiver<Option<Locks>> {
-        let (result, outcome) = oneshot::channel();
-        let locking = Locking {
-            locks: Locks::none_yet(&self.unlocker),
-            tickets,
-            ttl: self.lock_ttl,
-            result,
-        };
-        if let Err(refused) = self.locking.try_send(locking) {
-            // More wait than a queue holds: this one goes by itself.
-            let alone = self.locker.clone().lock(vec![refused.into_inner()]);
-            self.tasks.spawn_on(alone, &self.runtime);
-        }
-        outcome
     }
 
     /// How long a claim counts, from before its first command. The clocks of the nodes may run
