@@ -101,11 +101,11 @@ impl Asked {
             claims.into_iter().for_each(|claim| claim.end(false));
             return;
         };
-        if let [Locking { tickets, .. }] = &claims[..]
-            && tickets.len() == 1
-        {
-            let alone = claims.into_iter().map(|claim| lock_one(&manager, claim));
-            join_all(alone).await;
+        let is_lone = matches!(&claims[..], [claim] if claim.tickets.len() == 1);
+        if is_lone {
+            for claim in claims {
+                lock_one(&manager, claim).await;
+            }
         } else {
             self.lock_all(&manager, &verdict.closed, claims).await;
         }

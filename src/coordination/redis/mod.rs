@@ -2,7 +2,7 @@
 //! messages over another Redis.
 //!
 //! ```text
-//!  claim ─ mark in this process (else Contended) ─ task: lock ticket after ticket on all nodes
+//!  claim ─ mark in this process (else Contended) ─ task: lock the tickets on all nodes
 //!    │ waits for
 //!    ├─ all are taken ────────────────────────────> Claim
 //!    ├─ one is refused: unlock the rest ──────────> Contended
