@@ -98,7 +98,9 @@ impl Asked {
         let View { verdict, manager } = self.views.borrow().clone();
         let Some(manager) = manager else {
             // The majority was lost meanwhile, as whoever waits will see.
-            claims.into_iter().for_each(|claim| claim.end(false));
+            for claim in claims {
+                claim.end(false);
+            }
             return;
         };
         let is_lone = matches!(&claims[..], [claim] if claim.tickets.len() == 1);

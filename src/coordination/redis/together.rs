@@ -38,7 +38,7 @@ pub(super) async fn begin_together<W, F: Future<Output = ()> + Send + 'static>(
                 work.push(more);
             }
         }
-        let begun = tasks.spawn(begin(mem::take(&mut work)));
-        let _ = timeout(GATHERS_WITHIN, begun).await;
+        let ended = tasks.spawn(begin(mem::take(&mut work)));
+        let _ = timeout(GATHERS_WITHIN, ended).await;
     }
 }
