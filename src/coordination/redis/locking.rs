@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rand::RngExt;
 use redis::aio::ConnectionManager;
-use redis::{Pipeline, RedisResult, Value};
+use redis::{Pipeline, Value};
 use rslock::{Lock, LockManager};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -113,29 +113,50 @@ impl Asked {
         }
     }
 
-    /// Asks those nodes that answer for all locks at once.
+    /// Asks those nodes that answer for all locks at once, the first of them before the others: whom
+    /// it refuses is a rival's second, and would only keep that one from a majority.
     async fn lock_all(&self, manager: &LockManager, closed: &[bool], mut claims: Vec<Locking>) {
         for claim in &mut claims {
             claim.name_locks(manager);
         }
-        let commands = commands(&claims);
         let asked = self.nodes.iter().zip(closed).filter(|(_, closed)| **closed);
-        let answers = asked.map(async |(node, _)| -> RedisResult<Vec<Value>> {
-            commands.query_async(&mut node.clone()).await
-        });
-        let answers = join_all(answers).await;
-        let is_taken = |lock: usize| {
-            let answers = answers.iter().flatten().map(|set| set.get(lock));
-            let set = answers.filter(|set| *set == Some(&Value::Okay));
-            set.count() >= quorum(self.nodes.len())
-        };
-        let mut first = 0;
-        for claim in claims {
-            let next = first + claim.tickets.len();
-            claim.end((first..next).all(is_taken));
-            first = next;
+        let mut asked = asked.map(|(node, _)| node);
+        let mut votes = 0;
+        if let Some(first) = asked.next()
+            && let Some(granted) = ask(first, &claims).await
+        {
+            votes = 1;
+            let mut granted = granted.into_iter();
+            let (passed, refused): (Vec<_>, Vec<_>) = claims
+                .into_iter()
+                .partition(|_| granted.next() == Some(true));
+            for claim in refused {
+                claim.end(false);
+            }
+            claims = passed;
+        }
+        if claims.is_empty() {
+            return;
+        }
+        let answers = join_all(asked.map(|node| ask(node, &claims))).await;
+        for (index, claim) in claims.into_iter().enumerate() {
+            let granting = answers.iter().flatten().filter(|granted| granted[index]);
+            claim.end(votes + granting.count() >= quorum(self.nodes.len()));
         }
     }
+}
+
+/// Asks a node for the locks of some claims; gives of each whether all of them were granted, or
+/// nothing where the node fails.
+async fn ask(node: &ConnectionManager, claims: &[Locking]) -> Option<Vec<bool>> {
+    let commands = commands(claims);
+    let set: Vec<Value> = commands.query_async(&mut node.clone()).await.ok()?;
+    let mut set = set.iter();
+    let all_of = |claim: &Locking| {
+        let of_it = set.by_ref().take(claim.tickets.len());
+        of_it.filter(|set| **set == Value::Okay).count() == claim.tickets.len()
+    };
+    Some(claims.iter().map(all_of).collect())
 }
 
 /// Takes the only lock of a claim in the library's own way.
