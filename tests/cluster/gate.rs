@@ -39,19 +39,18 @@ impl Gate {
     }
 }
 
-/// The instance that is working on a request, which is known only once it has answered.
+/// The only instance that is working on a request, which is known only once it has answered.
 pub async fn working_instance(cluster: &Cluster) -> &Instance {
     eventually(secs(10), async || {
+        let mut working = Vec::new();
         for instance in cluster.instances.iter().filter(|it| it.is_running()) {
-            if instance
-                .metric("holdfast_http_requests_in_flight", &[])
-                .await
-                > 0.0
-            {
-                return Ok(instance);
+            let in_flight = instance.metric("holdfast_http_requests_in_flight", &[]);
+            if in_flight.await > 0.0 {
+                working.push(instance);
             }
         }
-        Err("no instance has a request in flight")
+        let only = <[&Instance; 1]>::try_from(working);
+        only.map_err(|working| format!("{} instances have a request in flight", working.len()))
     })
-    .await
+    .await[0]
 }
