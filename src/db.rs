@@ -98,6 +98,11 @@ impl Db {
         &self.read
     }
 
+    /// Where single statements go that write, each a transaction of its own.
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.write
+    }
+
     /// Begins a transaction that may write.
     ///
     /// Call it from a detached task only (see [`crate::state::App::detached`]): a future dropped

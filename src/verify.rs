@@ -101,6 +101,12 @@ const CHECKS: &[Check] = &[
               WHERE t.id IS NULL OR (r.id IS NULL AND l.reservation_id IS NOT NULL)",
     },
     Check {
+        rule: "a reservation is somebody's, for an event that is there",
+        sql: "SELECT 'a reservation for event ' || r.event_id AS example FROM reservations r \
+              LEFT JOIN users u ON u.id = r.user_id LEFT JOIN events e ON e.id = r.event_id \
+              WHERE u.id IS NULL OR e.id IS NULL",
+    },
+    Check {
         rule: "a ticket is of its zone's event",
         sql: "SELECT 'ticket ' || t.id AS example FROM tickets t \
               JOIN zones z ON z.id = t.zone_id WHERE z.event_id <> t.event_id",

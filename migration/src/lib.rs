@@ -24,6 +24,8 @@ mod m20261121_000017_ended_mails;
 mod m20261121_000018_reviews;
 mod m20261121_000019_inquiries;
 mod m20261121_000020_applications;
+mod m20261122_000021_all_or_nothing;
+mod m20261122_000022_reservations_without_parents;
 
 /// Every change, in order.
 pub struct Migrator;
@@ -50,6 +52,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000018_reviews::Migration),
             Box::new(m20261121_000019_inquiries::Migration),
             Box::new(m20261121_000020_applications::Migration),
+            Box::new(m20261122_000021_all_or_nothing::Migration),
+            Box::new(m20261122_000022_reservations_without_parents::Migration),
         ]
     }
 }

@@ -19,7 +19,7 @@ use crate::ids::{ApplicationId, EventId, PaymentId, ReservationId, TicketId, Use
 use crate::mail::Mail;
 use crate::mirror::Place;
 
-/// What a change must see, and what nobody else may change until it is committed.
+/// What a change must see, and what nobody else may have changed when it is committed.
 #[derive(Debug, Default)]
 pub struct Needs {
     /// Tickets to be held.
@@ -54,7 +54,7 @@ pub struct Claimed {
     pub zones: HashSet<ZoneId>,
 }
 
-/// The database as it is while the batch keeps others from changing it.
+/// The database as it was read for a batch.
 #[derive(Debug, Default)]
 pub struct Seen {
     pub tickets: HashMap<TicketId, SeenTicket>,
@@ -240,6 +240,16 @@ impl Claimed {
             self.zones.extend(&needs.zones);
         }
         is_free
+    }
+
+    /// Whether the versions of tickets decide, so that nothing has to be kept as it is meanwhile.
+    pub fn is_decided_by_versions(&self) -> bool {
+        self.reservations.is_empty()
+            && self.due.is_empty()
+            && self.customers.is_empty()
+            && self.codes.is_empty()
+            && self.applications.is_empty()
+            && self.zones.is_empty()
     }
 }
 

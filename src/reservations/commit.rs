@@ -1,11 +1,11 @@
-//! The committer: takes whatever changes wait, and makes them durable in one transaction.
+//! The committer: takes whatever changes wait, and makes them durable together.
 //!
 //! ```text
-//!   change ─┐                     ┌──────────── a batch, one transaction ────────────┐
-//!   change ─┼─> bounded queue ──> │ read what all need ─> decide each ─> write it all │ ─> commit ─┐
-//!   change ─┘    full: refused    └───────────────────────────────────────────────────┘            │
-//!      ^                                                                                           │
-//!      └────────────────── answered <── the other instances told <── the mirror told <─────────────┘
+//!   change ─┐                     ┌────────────────────── a batch ────────────────────┐
+//!   change ─┼─> bounded queue ──> │ read what all need ─> decide each ─> write it all │ ─> durable ─┐
+//!   change ─┘    full: refused    └───────────────────────────────────────────────────┘             │
+//!      ^                                                                                            │
+//!      └────────────────── answered <── the other instances told <── the mirror told <──────────────┘
 //! ```
 //!
 //! Nothing waits for a batch to fill: a change that comes alone is committed alone, and while one
@@ -20,8 +20,9 @@ use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::batch::{Claimed, Failure, Needs, Seen, Writes};
 use super::store;
@@ -56,11 +57,13 @@ impl Committer {
     /// Starts the committer. It ends when nobody can ask it for anything any more.
     pub fn start(app: &App) -> Self {
         let (queue, waiting) = mpsc::channel(app.config.commit_queue());
-        let waiting = Arc::new(Mutex::new(waiting));
-        // Two batches on PostgreSQL: one is worked out while the other waits for the disk.
+        let line = Arc::new(Line {
+            waiting: Mutex::new(waiting),
+            turn: Mutex::new(()),
+        });
         let batches = if app.db.is_postgres() { 2 } else { 1 };
         for _ in 0..batches {
-            tokio::spawn(commit_batches(app.clone(), Arc::clone(&waiting)));
+            tokio::spawn(commit_batches(app.clone(), Arc::clone(&line)));
         }
         Self { queue }
     }
@@ -95,25 +98,42 @@ impl Committer {
 /// Most changes of a batch.
 const BATCH: usize = 512;
 
-/// How often a transaction is run that the database gives up for another's sake.
+/// How often a batch is tried that the database gives up for another's sake.
 const MAX_ATTEMPTS: u32 = 4;
 
+/// The queue, for those who take from it.
+struct Line {
+    waiting: Mutex<mpsc::Receiver<Box<dyn Queued>>>,
+    /// Whose batch is on its way.
+    turn: Mutex<()>,
+}
+
+/// Long for a batch: it waits for somebody else's transaction, and others should not wait with it.
+const OVERTAKEN_AFTER: Duration = Duration::from_millis(50);
+
 /// Takes what waits and commits it, until nothing can come any more.
-async fn commit_batches(app: App, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Queued>>>>) {
+async fn commit_batches(app: App, line: Arc<Line>) {
     let mut waiting = Vec::new();
     loop {
-        if waiting.is_empty() {
-            if queue.lock().await.recv_many(&mut waiting, BATCH).await == 0 {
+        let mut queue = if waiting.is_empty() {
+            let mut queue = line.waiting.lock().await;
+            if queue.recv_many(&mut waiting, BATCH).await == 0 {
                 return;
             }
-        } else if let Ok(mut queue) = queue.try_lock() {
+            Some(queue)
+        } else {
             // Not waiting: whoever has the queue may wait for long, and these have been put off.
+            line.waiting.try_lock().ok()
+        };
+        let turn = timeout(OVERTAKEN_AFTER, line.turn.lock()).await;
+        if let Some(queue) = &mut queue {
             while waiting.len() < BATCH
                 && let Ok(entry) = queue.try_recv()
             {
                 waiting.push(entry);
             }
         }
+        drop(queue);
         let batch = take_apart(&mut waiting);
         #[expect(clippy::cast_precision_loss, reason = "a batch has few changes")]
         metrics::histogram!(COMMIT_BATCH).record(batch.len() as f64);
@@ -122,6 +142,7 @@ async fn commit_batches(app: App, queue: Arc<Mutex<mpsc::Receiver<Box<dyn Queued
         if done.await.is_err() {
             tracing::error!("a batch of changes was interrupted");
         }
+        drop(turn);
     }
 }
 
@@ -140,7 +161,7 @@ fn commit_batch(app: &App, mut batch: Vec<Box<dyn Queued>>) -> BoxFuture<'_, ()>
     async move {
         let mut attempt = 1;
         let failure = loop {
-            match try_commit(app, &mut batch).await {
+            match try_commit(app, &mut batch, attempt).await {
                 Ok(changes) => {
                     app.mirror.learn(&changes);
                     app.coordinator.publish(changes);
@@ -168,25 +189,54 @@ fn commit_batch(app: &App, mut batch: Vec<Box<dyn Queued>>) -> BoxFuture<'_, ()>
     .boxed()
 }
 
-/// Runs the transaction of a batch; gives what it changed once that is durable.
+/// Makes a batch durable; gives what it changed once it is.
+///
+/// Where versions decide, PostgreSQL is not asked to keep anything as it is between reading and
+/// writing: what is written undoes itself if something has moved on. Then, and where there is more to
+/// be seen to, both are done in a transaction that locks what it reads.
 async fn try_commit(
     app: &App,
     batch: &mut [Box<dyn Queued>],
+    attempt: u32,
 ) -> Result<Vec<SeatChange>, BatchError> {
     let mut claimed = Claimed::default();
     for entry in batch.iter() {
         claimed.add(entry.needs());
     }
+    if attempt == 1 && app.db.is_postgres() && claimed.is_decided_by_versions() {
+        commit_unlocked(app, batch, claimed).await
+    } else {
+        commit_locked(app, batch, claimed).await
+    }
+}
+
+async fn commit_unlocked(
+    app: &App,
+    batch: &mut [Box<dyn Queued>],
+    claimed: Claimed,
+) -> Result<Vec<SeatChange>, BatchError> {
+    let seen = store::read(&app.db, claimed).await?;
+    let (writes, changes) = decide(batch, seen);
+    if !writes.is_empty() {
+        let written = store::write_at_once(&app.db, writes).await;
+        // A duplicate is what others have written since: the ticket's next version in the ledger, say.
+        written.map_err(|err| match err {
+            err if db::is_duplicate(&err) => BatchError::Outrun,
+            err => err.into(),
+        })?;
+    }
+    Ok(changes)
+}
+
+async fn commit_locked(
+    app: &App,
+    batch: &mut [Box<dyn Queued>],
+    claimed: Claimed,
+) -> Result<Vec<SeatChange>, BatchError> {
     let tx = app.db.begin().await?;
     let written = async {
-        let mut seen = store::read(&tx, claimed).await?;
-        let mut writes = Writes::default();
-        for entry in batch.iter_mut() {
-            let decided = entry.decide(&seen);
-            seen.add_uses(&decided.reservations);
-            writes.extend(decided);
-        }
-        let changes = writes.moves.iter().map(store::seat_change).collect();
+        let seen = store::read_and_lock(&tx, claimed).await?;
+        let (writes, changes) = decide(batch, seen);
         if !writes.is_empty() && !store::write(&tx, writes).await? {
             return Err(BatchError::Outrun);
         }
@@ -204,7 +254,19 @@ async fn try_commit(
     }
 }
 
-/// Why a transaction was not committed.
+/// Has each change decide; gives what all of them write, and what that does to seats.
+fn decide(batch: &mut [Box<dyn Queued>], mut seen: Seen) -> (Writes, Vec<SeatChange>) {
+    let mut writes = Writes::default();
+    for entry in batch {
+        let decided = entry.decide(&seen);
+        seen.add_uses(&decided.reservations);
+        writes.extend(decided);
+    }
+    let changes = writes.moves.iter().map(store::seat_change).collect();
+    (writes, changes)
+}
+
+/// Why a batch was not committed.
 #[derive(Debug, thiserror::Error)]
 enum BatchError {
     /// Something is not as it was read, if only the time.
@@ -215,7 +277,7 @@ enum BatchError {
 }
 
 impl BatchError {
-    /// Whether the same transaction may simply be run again.
+    /// Whether the same batch may simply be tried again.
     fn may_pass(&self) -> bool {
         match self {
             Self::Outrun => true,

@@ -15,8 +15,8 @@
 //!     release the locks, off the reply path
 //! ```
 //!
-//! The commit looks at the tickets again, under row locks, and decides: whatever the mirror saw and
-//! whoever held the locks, a ticket that is not available is not held.
+//! The commit looks at the tickets again and decides, and writes from the versions that it saw:
+//! whatever the mirror told and whoever held the locks, a ticket that is not available is not held.
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;

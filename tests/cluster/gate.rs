@@ -5,9 +5,9 @@ use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 
 /// Nobody can write or lock a row of a table until this is opened.
 ///
-/// A hold takes its Redlocks first. Then, where the event has a limit, it locks the buyer's row of
-/// `users`; with a code, the row of `codes`; then the rows of its tickets; and then it writes everything at once. An instance waits
-/// no longer than five seconds.
+/// A hold takes its Redlocks first. Where the event has a limit, it then locks the buyer's row of
+/// `users`; with a code, the row of `codes`; and with either the rows of its tickets. Then it writes
+/// everything at once. An instance waits no longer than five seconds.
 pub struct Gate {
     closed: DatabaseTransaction,
     table: &'static str,

@@ -14,6 +14,8 @@ stories! {
     an_instance_paused_in_a_race_sells_no_seat_twice: |cluster| cluster.lock_ttl_ms(super::LOCK_TTL_MS),
     a_transaction_of_a_paused_instance_is_ended_and_its_late_commit_fails:
         |cluster| cluster.lock_ttl_ms(super::LOCK_TTL_MS),
+    what_a_paused_instance_has_sent_is_sold_and_answered_later:
+        |cluster| cluster.lock_ttl_ms(super::LOCK_TTL_MS),
 }
 
 async fn the_late_write_of_a_paused_lock_holder_loses(cluster: &Cluster) {
@@ -77,9 +79,11 @@ async fn an_instance_paused_in_a_race_sells_no_seat_twice(cluster: &Cluster) {
     assert_eq!(usize::try_from(rows), Ok(sold.len()));
 }
 
-/// It has moved the ticket, but not committed, so the others find the row itself locked.
+/// It has moved the ticket, but not committed, so the others find the row itself locked. With a limit
+/// there is more than one statement to a hold, and so a transaction.
 async fn a_transaction_of_a_paused_instance_is_ended_and_its_late_commit_fails(cluster: &Cluster) {
-    let event = cluster.on_sale(&[Zone::seated("Stalls", 1, 1, 4500)]).await;
+    let zones = [Zone::seated("Stalls", 1, 1, 4500)];
+    let event = cluster.on_limited_sale(&zones, 4).await;
     let [late, quick] = [cluster.buyer().await, cluster.buyer().await];
     let seat = event.tickets()[0];
 
@@ -108,6 +112,32 @@ async fn a_transaction_of_a_paused_instance_is_ended_and_its_late_commit_fails(c
     let owners = cluster.rows("SELECT user_id FROM reservations").await;
     assert_eq!(owners.len(), 1);
     assert_eq!(owners[0]["user_id"], quick.id);
+}
+
+/// What it has sent is all that it takes, so the others find the ticket sold.
+async fn what_a_paused_instance_has_sent_is_sold_and_answered_later(cluster: &Cluster) {
+    let event = cluster.on_sale(&[Zone::seated("Stalls", 1, 1, 4500)]).await;
+    let [first, second] = [cluster.buyer().await, cluster.buyer().await];
+    let seat = event.tickets()[0];
+
+    let gate = Gate::close(cluster, "ledger").await;
+    let meanwhile = async {
+        gate.queue(cluster, 1).await;
+        let holder = working_instance(cluster).await;
+        holder.pause();
+        gate.open().await;
+        no_lock_is_held(cluster).await;
+        let answer = cluster.reserve(&second, seat).await;
+        answer.expect_problem(409, "ticket-taken");
+        holder.resume();
+    };
+    let attempt = async { cluster.reserve(&first, seat).await };
+    let (won, ()) = tokio::join!(attempt, meanwhile);
+
+    won.expect(201);
+    let owners = cluster.rows("SELECT user_id FROM reservations").await;
+    assert_eq!(owners.len(), 1);
+    assert_eq!(owners[0]["user_id"], first.id);
 }
 
 async fn no_lock_is_held(cluster: &Cluster) {

@@ -17,6 +17,17 @@ kit::stories! {
         |app| app.env("HOLDFAST_DB_ACQUIRE_MS", "60000").lock_ttl_ms(2000),
 }
 
+mod on_postgresql {
+    kit::stories! { on [PostgresEmbedded, PostgresRedis];
+        what_moves_after_it_was_read_is_read_again,
+        a_batch_that_waits_for_others_is_overtaken,
+    }
+
+    use super::{
+        a_batch_that_waits_for_others_is_overtaken, what_moves_after_it_was_read_is_read_again,
+    };
+}
+
 mod believing_what_is_not_so {
     kit::stories! { on [SqliteRedis, PostgresRedis];
         bad_changes_of_a_batch_harm_no_other: super::super::patient,
@@ -262,15 +273,76 @@ async fn bad_changes_of_a_batch_harm_no_other(app: &App) {
     assert_eq!(app.seats(&event, "held").await, 30);
 }
 
+async fn what_moves_after_it_was_read_is_read_again(app: &App) {
+    let event = app.on_sale(&[Zone::seated("Stalls", 1, 2, 4500)]).await;
+    let buyer = app.buyer().await;
+    let [moved, other] = <[i64; 2]>::try_from(event.tickets()).unwrap();
+    // An organiser keeps a seat back and puts it on sale again, and others cannot see it yet.
+    let organiser = connect(app).await;
+    let moving = format!(
+        "BEGIN; UPDATE tickets SET version = 2 WHERE id = {moved}; \
+         INSERT INTO ledger (ticket_id, version, from_status, to_status, cause, at) VALUES \
+           ({moved}, 1, 'available', 'blocked', 'block', now()), \
+           ({moved}, 2, 'blocked', 'available', 'unblock', now())"
+    );
+    organiser.execute_unprepared(&moving).await.unwrap();
+    let meanwhile = async {
+        waits_to_write(app).await;
+        organiser.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (first, second, ()) = tokio::join!(
+        async { app.reserve(&buyer, moved).await },
+        async { app.reserve(&buyer, other).await },
+        meanwhile
+    );
+
+    first.expect(201);
+    second.expect(201);
+    assert_eq!(app.seats(&event, "held").await, 2);
+    let version = format!("SELECT version FROM tickets WHERE id = {moved}");
+    assert_eq!(app.count(&version).await, 3);
+}
+
+async fn a_batch_that_waits_for_others_is_overtaken(app: &App) {
+    let event = app.on_sale(&[Zone::seated("Stalls", 1, 2, 4500)]).await;
+    let buyer = app.buyer().await;
+    let [stuck, other] = <[i64; 2]>::try_from(event.tickets()).unwrap();
+    let somebody = connect(app).await;
+    let lock = format!("BEGIN; SELECT id FROM tickets WHERE id = {stuck} FOR UPDATE");
+    somebody.execute_unprepared(&lock).await.unwrap();
+    let meanwhile = async {
+        waits_to_write(app).await;
+        app.reserve(&buyer, other).await.expect(201);
+        assert_eq!(app.seats(&event, "held").await, 1);
+        somebody.execute_unprepared("COMMIT").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(async { app.reserve(&buyer, stuck).await }, meanwhile);
+
+    answer.expect(201);
+    assert_eq!(app.seats(&event, "held").await, 2);
+}
+
+/// Waits until a batch stands before a row that another transaction has.
+async fn waits_to_write(app: &App) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                     AND query LIKE 'WITH made %'";
+    eventually_eq(secs(10), 1, async || app.count(waiting).await).await;
+}
+
+async fn connect(app: &App) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(app.database_url());
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.unwrap()
+}
+
 /// Nobody can commit a reservation until this is opened. An instance waits no longer than five
 /// seconds.
 struct Gate(DatabaseConnection);
 
 impl Gate {
     async fn close(app: &App) -> Self {
-        let mut options = ConnectOptions::new(app.database_url());
-        options.max_connections(1).sqlx_logging(false);
-        let connection = Database::connect(options).await.unwrap();
+        let connection = connect(app).await;
         let close = match app.backend() {
             Backend::SqliteEmbedded | Backend::SqliteRedis => "BEGIN IMMEDIATE",
             Backend::PostgresEmbedded | Backend::PostgresRedis => {

@@ -141,13 +141,20 @@ async fn what_belongs_to_a_sale_cannot_be_deleted(app: &App) {
         format!("DELETE FROM reservations WHERE id = {order}"),
         "DELETE FROM tickets".to_owned(),
         "DELETE FROM reservations".to_owned(),
+        format!(
+            "DELETE FROM users WHERE id = (SELECT user_id FROM reservations WHERE id = {hold})"
+        ),
     ] {
         let refused = connection.execute_unprepared(&statement).await;
         let Err(error) = refused else {
             panic!("{statement} is allowed");
         };
         let error = error.to_string();
-        let reasons = ["FOREIGN KEY constraint failed", "that belongs to a sale"];
+        let reasons = [
+            "FOREIGN KEY constraint failed",
+            "that belongs to a sale",
+            "a person who has reservations",
+        ];
         let is_meant = reasons.iter().any(|reason| error.contains(reason));
         assert!(is_meant, "{statement}: {error}");
     }
@@ -293,7 +300,19 @@ impl Sale {
         }
         let rule = "what is written of a sale names a ticket and a reservation that are there";
         let orphan = |(plant, undo)| violation(rule, plant, undo);
-        orphans.into_iter().map(orphan).collect()
+        let mut orphans: Vec<_> = orphans.into_iter().map(orphan).collect();
+        let rule = "a reservation is somebody's, for an event that is there";
+        // No user has the id of a reservation.
+        let update = |set: &str| format!("{unchecked}UPDATE reservations SET {set}");
+        orphans.push(violation(
+            rule,
+            update(&format!("user_id = id WHERE id = {hold}")),
+            update(&format!(
+                "user_id = (SELECT user_id FROM reservations WHERE id <> {hold} LIMIT 1) \
+                 WHERE id = {hold}"
+            )),
+        ));
+        orphans
     }
 
     fn violations_of_sums(&self) -> Vec<Violation> {

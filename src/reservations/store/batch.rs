@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::HeldTicket;
 use crate::codes::{CodeText, store as codes};
-use crate::db::{self, Column, Rows};
+use crate::db::{self, Column, Db, Rows};
 use crate::entity::code;
 use crate::entity::payment::PaymentStatus;
 use crate::entity::reservation;
@@ -23,42 +23,60 @@ use crate::ids::{CodeId, EventId, PaymentId, ReservationId, TicketId, UserId, Zo
 use crate::reservations::batch::{Claimed, Seen, SeenCode, SeenReservation, SeenTicket};
 
 /// Reads what a batch needs, and keeps others from changing it until the transaction ends.
-pub async fn read(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbErr> {
-    let read = Reader {
-        tx,
-        backend: tx.get_database_backend(),
+pub async fn read_and_lock(tx: &DatabaseTransaction, needs: Claimed) -> Result<Seen, DbErr> {
+    let reader = Reader {
+        connection: tx,
+        // SQLite has one writer at a time, and this is it.
+        locks_rows: tx.get_database_backend() == DatabaseBackend::Postgres,
     };
-    let mut seen = Seen::default();
-    if !needs.applications.is_empty() {
-        seen.applications = read.applications(needs.applications).await?;
-    }
-    if !needs.reservations.is_empty() || !needs.due.is_empty() {
-        seen.reservations = read.reservations(needs.reservations, needs.due).await?;
-    }
-    if !needs.customers.is_empty() {
-        seen.customers = read.customers(needs.customers).await?;
-    }
-    if !needs.codes.is_empty() {
-        seen.codes = read.codes(needs.codes).await?;
-    }
-    if !needs.zones.is_empty() {
-        seen.zones = read.zones(needs.zones).await?;
-    }
-    if !needs.tickets.is_empty() {
-        seen.tickets = read.tickets(needs.tickets).await?;
-    }
-    if !needs.keys.is_empty() {
-        seen.keys = read.keys(needs.keys).await?;
-    }
-    Ok(seen)
+    reader.read(needs).await
 }
 
-pub(super) struct Reader<'a> {
-    pub(super) tx: &'a DatabaseTransaction,
-    pub(super) backend: DatabaseBackend,
+/// Reads what a batch needs as it is now; others may change it as soon as it is read.
+pub async fn read(db: &Db, needs: Claimed) -> Result<Seen, DbErr> {
+    let reader = Reader {
+        connection: db.writer(),
+        locks_rows: false,
+    };
+    reader.read(needs).await
 }
 
-impl Reader<'_> {
+pub(super) struct Reader<'a, C> {
+    pub(super) connection: &'a C,
+    pub(super) locks_rows: bool,
+}
+
+impl<C: ConnectionTrait> Reader<'_, C> {
+    async fn read(&self, needs: Claimed) -> Result<Seen, DbErr> {
+        let mut seen = Seen::default();
+        if !needs.applications.is_empty() {
+            seen.applications = self.applications(needs.applications).await?;
+        }
+        if !needs.reservations.is_empty() || !needs.due.is_empty() {
+            seen.reservations = self.reservations(needs.reservations, needs.due).await?;
+        }
+        if !needs.customers.is_empty() {
+            seen.customers = self.customers(needs.customers).await?;
+        }
+        if !needs.codes.is_empty() {
+            seen.codes = self.codes(needs.codes).await?;
+        }
+        if !needs.zones.is_empty() {
+            seen.zones = self.zones(needs.zones).await?;
+        }
+        if !needs.tickets.is_empty() {
+            seen.tickets = self.tickets(needs.tickets).await?;
+        }
+        if !needs.keys.is_empty() {
+            seen.keys = self.keys(needs.keys).await?;
+        }
+        Ok(seen)
+    }
+
+    pub(super) fn backend(&self) -> DatabaseBackend {
+        self.connection.get_database_backend()
+    }
+
     /// Runs a query over `rows`, which it calls `x`.
     pub(super) async fn query(
         &self,
@@ -66,19 +84,18 @@ impl Reader<'_> {
         sql: impl FnOnce(String) -> String,
     ) -> Result<Vec<QueryResult>, DbErr> {
         let mut values: Vec<Value> = Vec::new();
-        let sql = sql(rows.table("x", self.backend, &mut values));
-        self.tx
-            .query_all_raw(Statement::from_sql_and_values(self.backend, sql, values))
+        let sql = sql(rows.table("x", self.backend(), &mut values));
+        self.connection
+            .query_all_raw(Statement::from_sql_and_values(self.backend(), sql, values))
             .await
     }
 
     /// The clause that locks rows of the table `alias` in the order of their ids.
     pub(super) fn locking(&self, alias: &str) -> String {
-        match self.backend {
-            DatabaseBackend::Postgres => {
-                format!("ORDER BY {alias}.id FOR NO KEY UPDATE OF {alias}")
-            }
-            _ => String::new(),
+        if self.locks_rows {
+            format!("ORDER BY {alias}.id FOR NO KEY UPDATE OF {alias}")
+        } else {
+            String::new()
         }
     }
 
@@ -89,7 +106,7 @@ impl Reader<'_> {
         let mut ids: Vec<_> = wanted.into_iter().map(|id| id.0).collect();
         ids.sort_unstable();
         let rows = Rows::default().with("id", Column::Integers(ids));
-        let now = db::now_sql(self.backend);
+        let now = db::now_sql(self.backend());
         let found = self
             .query(rows, |x| {
                 format!(
@@ -138,7 +155,7 @@ impl Reader<'_> {
             if ids.is_empty() {
                 continue;
             }
-            let now = db::now_sql(self.backend);
+            let now = db::now_sql(self.backend());
             let mut locking = self.locking("r");
             if !locking.is_empty() {
                 locking = format!("{locking} {unless_locked}");
@@ -248,7 +265,7 @@ impl Reader<'_> {
     ) -> Result<(), DbErr> {
         let ids = seen.values().filter_map(|seen| seen.reservation.code_id);
         let ids: Vec<_> = ids.map(CodeId).collect();
-        let texts = codes::texts(self.tx, ids).await?;
+        let texts = codes::texts(self.connection, ids).await?;
         for entry in seen.values_mut() {
             let text = entry.reservation.code_id.map(CodeId);
             entry.code = text.and_then(|id| texts.get(&id).cloned());
@@ -263,7 +280,7 @@ impl Reader<'_> {
         customers: HashSet<(UserId, EventId)>,
     ) -> Result<HashMap<(UserId, EventId), u32>, DbErr> {
         let users: HashSet<Uuid> = customers.iter().map(|(user, _)| user.0).collect();
-        if self.backend == DatabaseBackend::Postgres {
+        if self.locks_rows {
             let rows = Rows::default().with("id", Column::Uuids(users.into_iter().collect()));
             self.query(rows, |x| {
                 format!(
@@ -317,7 +334,7 @@ impl Reader<'_> {
         let rows = Rows::default()
             .with("event_id", Column::Integers(events))
             .with("text", Column::Texts(texts));
-        let now = db::now_sql(self.backend);
+        let now = db::now_sql(self.backend());
         let found = self
             .query(rows, |x| {
                 format!(
@@ -338,7 +355,7 @@ impl Reader<'_> {
         let limited = seen.values().filter(|seen| seen.code.max_uses.is_some());
         let limited: Vec<_> = limited.map(|seen| CodeId(seen.code.id)).collect();
         if !limited.is_empty() {
-            let uses = codes::count_uses(self.tx, &limited).await?;
+            let uses = codes::count_uses(self.connection, &limited).await?;
             for entry in seen.values_mut() {
                 entry.uses = uses.get(&CodeId(entry.code.id)).copied().unwrap_or(0);
             }

@@ -1,6 +1,6 @@
 //! What a batch reads and writes where places are given away.
 
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use std::collections::{HashMap, HashSet};
 
 use super::batch::Reader;
@@ -15,7 +15,7 @@ use crate::reservations::batch::{GrantedApplication, SeenApplication, SeenZone};
 /// Most places of a zone that a batch chooses from; more than a batch of one organiser can give away.
 const MOST_PLACES: i64 = 5000;
 
-impl Reader<'_> {
+impl<C: ConnectionTrait> Reader<'_, C> {
     pub(super) async fn applications(
         &self,
         ids: HashSet<ApplicationId>,
@@ -52,10 +52,11 @@ impl Reader<'_> {
     ) -> Result<HashMap<ZoneId, SeenZone>, DbErr> {
         let ids = ids.into_iter().map(|id| id.0).collect();
         let rows = Rows::default().with("id", Column::Integers(ids));
-        let now = db::now_sql(self.backend);
-        let locking = match self.backend {
-            DatabaseBackend::Postgres => "FOR SHARE OF e FOR NO KEY UPDATE OF z",
-            _ => "",
+        let now = db::now_sql(self.backend());
+        let locking = if self.locks_rows {
+            "FOR SHARE OF e FOR NO KEY UPDATE OF z"
+        } else {
+            ""
         };
         let found = self
             .query(rows, |x| {
@@ -92,12 +93,12 @@ impl Reader<'_> {
 
     async fn available_places(&self, zone: ZoneId) -> Result<Vec<Place>, DbErr> {
         let statement = Statement::from_sql_and_values(
-            self.backend,
+            self.backend(),
             "SELECT id, row_number, seat_number, version FROM tickets \
              WHERE zone_id = $1 AND status = 'available' ORDER BY id LIMIT $2",
             [zone.0.into(), MOST_PLACES.into()],
         );
-        let found = self.tx.query_all_raw(statement).await?;
+        let found = self.connection.query_all_raw(statement).await?;
         found
             .iter()
             .map(|row| {

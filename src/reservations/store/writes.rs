@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::grants::mark_granted;
-use crate::db::{self, Column, Rows};
+use crate::db::{self, Column, Db, Rows};
 use crate::entity::payment;
 use crate::entity::reservation;
 use crate::entity::ticket::TicketStatus;
@@ -25,13 +25,19 @@ pub async fn write(tx: &DatabaseTransaction, mut writes: Writes) -> Result<bool,
         mail::post(tx, at, mail).await?;
     }
     let parts = parts(writes, backend);
-    let expected: u64 = parts.iter().map(|part| part.rows_touched).sum();
-    let touched = if backend == DatabaseBackend::Postgres {
-        write_at_once(tx, parts).await?
-    } else {
-        write_in_turn(tx, parts).await?
-    };
-    Ok(touched == expected)
+    if backend == DatabaseBackend::Postgres {
+        write_as_one(tx, parts).await?;
+        return Ok(true);
+    }
+    let expected = rows_touched(&parts);
+    Ok(write_in_turn(tx, parts).await? == expected)
+}
+
+/// On PostgreSQL, writes everything but mails by a statement that needs no transaction around it:
+/// all of it, or nothing and an error after which to try again.
+pub async fn write_at_once(db: &Db, writes: Writes) -> Result<(), DbErr> {
+    let parts = parts(writes, DatabaseBackend::Postgres);
+    write_as_one(db.writer(), parts).await
 }
 
 /// Rows, and the statements that write them.
@@ -43,9 +49,14 @@ pub(super) struct Part {
     pub(super) rows_touched: u64,
 }
 
-/// As one statement of many parts: one round trip.
-async fn write_at_once(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<u64, DbErr> {
+fn rows_touched(parts: &[Part]) -> u64 {
+    parts.iter().map(|part| part.rows_touched).sum()
+}
+
+/// As one statement of many parts: one round trip. It fails as a whole where it touches too few rows.
+async fn write_as_one(connection: &impl ConnectionTrait, parts: Vec<Part>) -> Result<(), DbErr> {
     let backend = DatabaseBackend::Postgres;
+    let expected = i64::try_from(rows_touched(&parts)).unwrap_or(i64::MAX);
     let mut values: Vec<Value> = Vec::new();
     let mut clauses = Vec::new();
     let mut counts = Vec::new();
@@ -61,18 +72,16 @@ async fn write_at_once(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<u64
             clauses.push(format!("{name} AS ({statement} RETURNING 1)"));
         }
     }
+    values.push(expected.into());
     let sql = format!(
-        "WITH {} SELECT {} AS touched",
+        "WITH {} SELECT expect_rows({}, ${})",
         clauses.join(", "),
-        counts.join(" + ")
+        counts.join(" + "),
+        values.len()
     );
-    let row = tx
-        .query_one_raw(Statement::from_sql_and_values(backend, sql, values))
-        .await?;
-    let touched: i64 = row
-        .ok_or_else(|| DbErr::RecordNotFound("a count".into()))?
-        .try_get("", "touched")?;
-    Ok(u64::try_from(touched).unwrap_or(0))
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    connection.execute_raw(statement).await?;
+    Ok(())
 }
 
 /// As one text of several statements: SQLite knows no writing part of a statement, but it is a thread
@@ -96,7 +105,9 @@ async fn write_in_turn(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<u64
     Ok(written.await?.rows_affected())
 }
 
-fn parts(writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
+fn parts(mut writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
+    // The order in which rows are locked, where that has not been done.
+    writes.moves.sort_unstable_by_key(|change| change.ticket);
     let mut parts = Vec::new();
     if !writes.reservations.is_empty() {
         parts.push(insert_reservations(&writes.reservations));
