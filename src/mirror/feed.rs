@@ -76,8 +76,12 @@ impl Mirror {
                 *position = None;
             }
             Some(position) => {
-                while let Some(rows) = position.read(self).await? {
+                loop {
+                    let (rows, is_all) = position.read(self).await?;
                     healed += self.apply(&rows);
+                    if is_all {
+                        break;
+                    }
                 }
                 self.refresh_facts().await?;
             }
@@ -169,15 +173,17 @@ impl Position {
         }
     }
 
-    /// The next rows; `None` where there are none.
-    async fn read(&mut self, mirror: &Mirror) -> Result<Option<Vec<LedgerRow>>, DbErr> {
+    /// The next rows, and whether those are all that there are. While a sale goes on there are always
+    /// more a moment later, which the next reading finds.
+    async fn read(&mut self, mirror: &Mirror) -> Result<(Vec<LedgerRow>, bool), DbErr> {
         let now = Instant::now();
         self.missing
             .retain(|_, since| now.duration_since(*since) < MISSING_FOR);
         let missing: Vec<i64> = self.missing.keys().copied().collect();
         let rows = store::ledger_after(&mirror.0.db, self.high, &missing).await?;
+        let is_all = rows.len() < store::LEDGER_ROWS_AT_ONCE;
         self.note(&rows, now);
-        Ok((!rows.is_empty()).then_some(rows))
+        Ok((rows, is_all))
     }
 
     fn note(&mut self, rows: &[LedgerRow], now: Instant) {

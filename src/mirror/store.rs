@@ -128,6 +128,9 @@ pub async fn last_id(db: &Db) -> Result<i64, DbErr> {
     Ok(last.flatten().unwrap_or(0))
 }
 
+/// Most transitions after the highest id that was seen, of one reading.
+pub const LEDGER_ROWS_AT_ONCE: usize = 20_000;
+
 /// Transitions after `high`, and those of `missing` that are there now; by id.
 pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<LedgerRow>, DbErr> {
     let backend = db.reader().get_database_backend();
@@ -141,9 +144,11 @@ pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<Led
         );
         rows.extend(ledger_rows(db, &found, values).await?);
     }
-    let found = "SELECT id, ticket_id, version, to_status FROM ledger \
-                 WHERE id > $1 ORDER BY id LIMIT 20000";
-    rows.extend(ledger_rows(db, found, vec![high.into()]).await?);
+    let found = format!(
+        "SELECT id, ticket_id, version, to_status FROM ledger \
+         WHERE id > $1 ORDER BY id LIMIT {LEDGER_ROWS_AT_ONCE}"
+    );
+    rows.extend(ledger_rows(db, &found, vec![high.into()]).await?);
     rows.sort_unstable_by_key(|row| row.id);
     Ok(rows)
 }
