@@ -118,6 +118,19 @@ impl Db {
         self.write.begin_with_options(options).await
     }
 
+    /// Begins a transaction that reads a long list in parts, in the order of an index.
+    ///
+    /// Left to itself, PostgreSQL would sort a list of which it has no statistics yet, the whole of
+    /// it for each part. From a detached task only, as [`Self::begin`].
+    pub async fn begin_reading_in_order(&self) -> Result<DatabaseTransaction, DbErr> {
+        let tx = self.read.begin().await?;
+        if self.is_postgres() {
+            tx.execute_unprepared("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+                .await?;
+        }
+        Ok(tx)
+    }
+
     /// Whether this is PostgreSQL (otherwise it is SQLite).
     pub fn is_postgres(&self) -> bool {
         self.read.get_database_backend() == DatabaseBackend::Postgres

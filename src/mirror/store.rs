@@ -1,22 +1,23 @@
 //! Every query that fills the mirror.
 
 use sea_orm::{
-    ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Statement, Value,
 };
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::blocks::Focus;
 use super::names::Named;
 use super::seats::{Loaded, Seats, ZonePlan};
-use super::{Facts, Size, seat_status};
+use super::{Facts, Size};
 use crate::coordination::SeatStatus;
 use crate::db::{Column, Db, Rows};
-use crate::entity::ticket::TicketStatus;
-use crate::entity::{event, ledger, ticket, zone};
+use crate::entity::{event, ledger, zone};
 use crate::ids::EventId;
 
 /// A transition of a ticket.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub struct LedgerRow {
     pub id: i64,
     pub ticket_id: i64,
@@ -76,20 +77,51 @@ impl Tickets {
     }
 }
 
+/// A ticket of an event.
+#[derive(Debug, Deserialize)]
+struct TicketRow {
+    id: i64,
+    zone_id: i64,
+    row_number: Option<i32>,
+    seat_number: Option<i32>,
+    status: SeatStatus,
+    version: i64,
+    row_label: Option<String>,
+    seat_label: Option<String>,
+    traits: i32,
+}
+
 /// All tickets of an event by id, some thousands to a query. They need not be of one moment: each
 /// has its own version.
 pub async fn tickets(db: &Db, event: EventId) -> Result<Tickets, DbErr> {
+    let quote = if db.is_postgres() {
+        "to_json"
+    } else {
+        "json_quote"
+    };
+    let or_null = |json: String| format!("COALESCE(CAST({json} AS text), 'null')");
+    let columns = [
+        "id".to_owned(),
+        "zone_id".to_owned(),
+        or_null("row_number".to_owned()),
+        or_null("seat_number".to_owned()),
+        quoted("status"),
+        "version".to_owned(),
+        or_null(format!("{quote}(row_label)")),
+        or_null(format!("{quote}(seat_label)")),
+        "traits".to_owned(),
+    ];
+    let part = format!(
+        "SELECT * FROM tickets WHERE event_id = $1 AND NOT removed AND id > $2 \
+         ORDER BY id LIMIT {TICKETS_AT_ONCE}"
+    );
     let mut found = Tickets::default();
+    let tx = db.begin_reading_in_order().await?;
     loop {
         let after = found.tickets.last().map_or(0, |ticket| ticket.id);
-        let rows: Vec<ticket::Model> = ticket::Entity::find()
-            .filter(ticket::Column::EventId.eq(event.0))
-            .filter(ticket::Column::Removed.eq(false))
-            .filter(ticket::Column::Id.gt(after))
-            .order_by_asc(ticket::Column::Id)
-            .limit(TICKETS_AT_ONCE as u64)
-            .all(db.reader())
-            .await?;
+        let values = vec![event.0.into(), after.into()];
+        let mut rows: Vec<TicketRow> = rows_in_one_text(&tx, &columns, &part, values).await?;
+        rows.sort_unstable_by_key(|row| row.id);
         let is_last = rows.len() < TICKETS_AT_ONCE;
         for row in rows {
             if row.row_label.is_some() || row.seat_label.is_some() || row.traits != 0 {
@@ -105,11 +137,12 @@ pub async fn tickets(db: &Db, event: EventId) -> Result<Tickets, DbErr> {
                 zone_id: row.zone_id,
                 row: row.row_number,
                 seat: row.seat_number,
-                status: seat_status(row.status),
+                status: row.status,
                 version: row.version,
             });
         }
         if is_last {
+            tx.commit().await?;
             return Ok(found);
         }
     }
@@ -153,35 +186,41 @@ pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<Led
     Ok(rows)
 }
 
-/// The transitions that a query finds, in one text: every instance reads every one, and a row each is
-/// more to send and to take apart than what is in it.
 async fn ledger_rows(db: &Db, found: &str, values: Vec<Value>) -> Result<Vec<LedgerRow>, DbErr> {
+    let columns = ["id", "ticket_id", "version"].map(ToOwned::to_owned);
+    let columns: Vec<_> = columns.into_iter().chain([quoted("to_status")]).collect();
+    rows_in_one_text(db.reader(), &columns, found, values).await
+}
+
+/// A text that has nothing in it to be escaped, as JSON.
+fn quoted(column: &str) -> String {
+    format!("'\"' || {column} || '\"'")
+}
+
+/// What a query finds, in one text: a row each would be more to send and to take apart than what is in
+/// it, and every instance reads all that is on sale. `columns` give JSON, in the order of `T`'s fields.
+async fn rows_in_one_text<T: DeserializeOwned>(
+    connection: &impl ConnectionTrait,
+    columns: &[String],
+    found: &str,
+    values: Vec<Value>,
+) -> Result<Vec<T>, DbErr> {
     // Put together like this, and not with the functions for JSON, which cost PostgreSQL more than rows.
-    let row = r#"'[' || id || ',' || ticket_id || ',' || version || ',"' || to_status || '"]'"#;
-    let sql =
-        format!("SELECT '[' || string_agg({row}, ',') || ']' AS rows FROM ({found}) AS found");
-    let statement = Statement::from_sql_and_values(db.reader().get_database_backend(), sql, values);
-    let row = db.reader().query_one_raw(statement).await?;
+    let row = columns.join(" || ',' || ");
+    let sql = format!(
+        "SELECT '[' || string_agg('[' || {row} || ']', ',') || ']' AS rows FROM ({found}) AS found"
+    );
+    let backend = connection.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let row = connection.query_one_raw(statement).await?;
     let text: Option<String> = row
         .map(|row| row.try_get("", "rows"))
         .transpose()?
         .flatten();
-    let Some(text) = text else {
-        return Ok(Vec::new());
-    };
-    let rows: Vec<(i64, i64, i64, String)> =
-        serde_json::from_str(&text).map_err(|err| DbErr::Json(err.to_string()))?;
-    rows.into_iter()
-        .map(|(id, ticket_id, version, status)| {
-            let status = seat_status(TicketStatus::try_from_value(&status)?);
-            Ok(LedgerRow {
-                id,
-                ticket_id,
-                version,
-                status,
-            })
-        })
-        .collect()
+    // Of no rows there is no text.
+    text.map_or(Ok(Vec::new()), |text| {
+        serde_json::from_str(&text).map_err(|err| DbErr::Json(err.to_string()))
+    })
 }
 
 /// Those of the events that `is_news` says are not as they are known, or that are gone.
