@@ -61,6 +61,7 @@ impl Committer {
             waiting: Mutex::new(waiting),
             turn: Mutex::new(()),
         });
+        // On PostgreSQL one batch may overtake another; SQLite has one writer.
         let batches = if app.db.is_postgres() { 2 } else { 1 };
         for _ in 0..batches {
             tokio::spawn(commit_batches(app.clone(), Arc::clone(&line)));

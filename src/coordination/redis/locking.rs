@@ -6,7 +6,6 @@
 //! and a lock is taken once a majority of all nodes has set it
 //! (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
 
-use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,25 +15,21 @@ use rand::RngExt;
 use redis::aio::ConnectionManager;
 use redis::{Pipeline, Value};
 use rslock::{Lock, LockManager};
-use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
-use super::QUEUE;
 use super::breaker::quorum;
 use super::probe::View;
-use super::together::begin_together;
+use super::together::Together;
 use super::unlocking::Unlocker;
 use crate::coordination::embedded::Marks;
 
 /// Takes locks, in tasks that are not the callers'.
+#[derive(Debug)]
 pub(super) struct Locker {
-    queue: mpsc::Sender<Locking>,
-    asked: Asked,
+    together: Together<Locking>,
     unlocker: Unlocker,
-    tasks: TaskTracker,
-    runtime: Handle,
 }
 
 /// The lock nodes, and which of them answer.
@@ -52,18 +47,10 @@ impl Locker {
         tasks: &TaskTracker,
         background: &mut JoinSet<()>,
     ) -> Self {
-        let (queue, wanted) = mpsc::channel(QUEUE);
-        let begin = {
-            let asked = asked.clone();
-            move |claims| asked.clone().lock(claims)
-        };
-        background.spawn(begin_together(wanted, tasks.clone(), begin));
+        let begin = move |claims| asked.clone().lock(claims);
         Self {
-            queue,
-            asked,
+            together: Together::start(begin, tasks, background),
             unlocker: unlocker.clone(),
-            tasks: tasks.clone(),
-            runtime: Handle::current(),
         }
     }
 
@@ -71,24 +58,13 @@ impl Locker {
     /// leave keys behind until their TTL. If nobody waits for the result any more, they are given back.
     pub fn begin(&self, tickets: Vec<i64>, ttl: Duration) -> oneshot::Receiver<Option<Locks>> {
         let (result, outcome) = oneshot::channel();
-        let locking = Locking {
+        self.together.send(Locking {
             locks: Locks::none_yet(&self.unlocker),
             tickets,
             ttl,
             result,
-        };
-        if let Err(refused) = self.queue.try_send(locking) {
-            // More wait than a queue holds: this one goes by itself.
-            let alone = self.asked.clone().lock(vec![refused.into_inner()]);
-            self.tasks.spawn_on(alone, &self.runtime);
-        }
+        });
         outcome
-    }
-}
-
-impl fmt::Debug for Locker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locker").finish_non_exhaustive()
     }
 }
 

@@ -45,8 +45,6 @@ use super::{
 
 /// How long a start waits for the first answers of the nodes.
 const FIRST_ANSWERS_WITHIN: Duration = Duration::from_secs(1);
-/// Most claims that wait to be begun together.
-const QUEUE: usize = 4096;
 
 const EXPECTED_URL: &str = "redis://[user:password@]host[:port][/db]";
 

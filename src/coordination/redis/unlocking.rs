@@ -5,7 +5,6 @@
 //! in one command a node, by the same rule: a key is deleted only by whoever has set it
 //! (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +13,12 @@ use futures_util::future::join_all;
 use redis::Cmd;
 use redis::aio::ConnectionManager;
 use rslock::Lock;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::QUEUE;
-use super::together::begin_together;
+use super::together::Together;
 use crate::coordination::embedded::Marks;
 
 /// How long unlocking may take; a key that is not reached by then ends with its TTL.
@@ -50,12 +46,10 @@ for first = 1, #KEYS, 1000 do
 end";
 
 /// Gives locks back, off the path of whoever has held them.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Unlocker {
-    queue: mpsc::Sender<Unlocking>,
-    nodes: Arc<[ConnectionManager]>,
+    together: Together<Unlocking>,
     tasks: TaskTracker,
-    runtime: Handle,
 }
 
 impl Unlocker {
@@ -65,40 +59,22 @@ impl Unlocker {
         tasks: &TaskTracker,
         background: &mut JoinSet<()>,
     ) -> Self {
-        let (queue, given_back) = mpsc::channel(QUEUE);
-        let reached = Arc::clone(&nodes);
-        background.spawn(begin_together(given_back, tasks.clone(), move |locks| {
-            unlock(locks, Arc::clone(&reached))
-        }));
+        let begin = move |claims| unlock(claims, Arc::clone(&nodes));
         Self {
-            queue,
-            nodes,
+            together: Together::start(begin, tasks, background),
             tasks: tasks.clone(),
-            runtime: Handle::current(),
         }
     }
 
     /// Gives locks back without waiting for it; the marks stay until then, or for a moment.
     pub fn give_back(&self, locks: Vec<Lock>, marks: Option<Marks>) {
-        if locks.is_empty() {
-            return;
+        if !locks.is_empty() {
+            self.together.send(Unlocking {
+                locks,
+                marks,
+                _unlocked: self.tasks.token(),
+            });
         }
-        let unlocking = Unlocking {
-            locks,
-            marks,
-            _unlocked: self.tasks.token(),
-        };
-        if let Err(refused) = self.queue.try_send(unlocking) {
-            // More wait than a queue holds: these go by themselves.
-            let alone = unlock(vec![refused.into_inner()], Arc::clone(&self.nodes));
-            self.tasks.spawn_on(alone, &self.runtime);
-        }
-    }
-}
-
-impl fmt::Debug for Unlocker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unlocker").finish_non_exhaustive()
     }
 }
 
