@@ -3,39 +3,56 @@
 use kit::{Cluster, Instance, eventually, eventually_eq, secs};
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 
-/// Nobody can write or lock a row of a table until this is opened.
+/// Nobody can write or lock a row of a table, or that of a ticket, until this is opened.
 ///
 /// A hold takes its Redlocks first. Where the event has a limit, it then locks the buyer's row of
 /// `users`; with a code, the row of `codes`; and with either the rows of its tickets. Then it writes
 /// everything at once. An instance waits no longer than five seconds.
 pub struct Gate {
     closed: DatabaseTransaction,
-    table: &'static str,
+    /// Counts those who stand before it.
+    waiting: String,
 }
 
 impl Gate {
-    pub async fn close(cluster: &Cluster, table: &'static str) -> Self {
+    pub async fn close(cluster: &Cluster, table: &str) -> Self {
+        let lock = format!("LOCK TABLE {table} IN EXCLUSIVE MODE");
+        let waiting = format!(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{table}'::regclass \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        );
+        Self::close_by(cluster, &lock, waiting).await
+    }
+
+    /// Only the row of a ticket. Who stands before this has sent all there is to a hold; before a table
+    /// already stands who only wants to know whether a statement is one.
+    pub async fn close_ticket(cluster: &Cluster, ticket: i64) -> Self {
+        let lock = format!("SELECT id FROM tickets WHERE id = {ticket} FOR UPDATE");
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock' \
+                         AND query LIKE 'WITH made %'";
+        Self::close_by(cluster, &lock, waiting.to_owned()).await
+    }
+
+    async fn close_by(cluster: &Cluster, lock: &str, waiting: String) -> Self {
         let connection = Database::connect(cluster.database_url()).await;
         let connection = connection.expect("the database can be reached");
         let closed = connection.begin().await.expect("a transaction begins");
-        let lock = format!("LOCK TABLE {table} IN EXCLUSIVE MODE");
-        let locked = closed.execute_unprepared(&lock).await;
-        locked.expect("the table can be locked");
-        Self { closed, table }
+        let locked = closed.execute_unprepared(lock).await;
+        locked.expect("it can be locked");
+        Self { closed, waiting }
     }
 
     /// Waits until so many stand before it.
     pub async fn queue(&self, cluster: &Cluster, length: i64) {
-        let waiting = format!(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '{}'::regclass \
-             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            self.table
-        );
-        eventually_eq(secs(10), length, async || cluster.count(&waiting).await).await;
+        eventually_eq(secs(10), length, async || {
+            cluster.count(&self.waiting).await
+        })
+        .await;
     }
 
     pub async fn open(self) {
-        self.closed.commit().await.expect("the table is unlocked");
+        self.closed.commit().await.expect("it is unlocked");
     }
 }
 

@@ -120,7 +120,7 @@ async fn what_a_paused_instance_has_sent_is_sold_and_answered_later(cluster: &Cl
     let [first, second] = [cluster.buyer().await, cluster.buyer().await];
     let seat = event.tickets()[0];
 
-    let gate = Gate::close(cluster, "ledger").await;
+    let gate = Gate::close_ticket(cluster, seat).await;
     let meanwhile = async {
         gate.queue(cluster, 1).await;
         let holder = working_instance(cluster).await;
