@@ -5,26 +5,28 @@
 //! queue fairly, and begin IMMEDIATE, so that none fails half-way for want of the write lock. On
 //! PostgreSQL they have a pool of their own too, in which statements are planned once.
 
+mod errors;
 mod newest;
 mod rows;
 mod text;
 
+pub use errors::{
+    is_duplicate, is_retryable, is_still_needed, is_unavailable, is_waiting_in_vain,
+};
 pub use newest::newest_first;
 pub use rows::{Column, Rows};
 pub use text::contains;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
-    DatabaseTransaction, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
+    DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
-use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -223,69 +225,6 @@ pub fn now_sql(backend: DatabaseBackend) -> &'static str {
     match backend {
         DatabaseBackend::Postgres => POSTGRES_NOW,
         _ => SQLITE_NOW,
-    }
-}
-
-/// Whether the database could not be reached, so that the caller may try again later.
-pub fn is_unavailable(err: &DbErr) -> bool {
-    match err {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err)) => {
-            is_connection_lost(err)
-        }
-        _ => false,
-    }
-}
-
-/// Whether the database gave up one of several transactions that stood in each other's way, so
-/// that the same transaction may simply be run again.
-pub fn is_retryable(err: &DbErr) -> bool {
-    // PostgreSQL: serialization_failure, deadlock_detected. SQLite: SQLITE_BUSY, _BUSY_SNAPSHOT.
-    sql_state(err).is_some_and(|code| matches!(code.as_ref(), "40001" | "40P01" | "5" | "517"))
-}
-
-/// Whether the database stopped waiting for another transaction, which holds on to what this one
-/// needs, or stopped a statement that took too long.
-pub fn is_waiting_in_vain(err: &DbErr) -> bool {
-    // PostgreSQL: lock_not_available, query_canceled.
-    sql_state(err).is_some_and(|code| matches!(code.as_ref(), "55P03" | "57014"))
-}
-
-/// Whether a uniqueness rule of the schema refused a row.
-pub fn is_duplicate(err: &DbErr) -> bool {
-    matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
-}
-
-/// Whether a row was to be deleted that others belong to.
-pub fn is_still_needed(err: &DbErr) -> bool {
-    matches!(
-        err.sql_err(),
-        Some(SqlErr::ForeignKeyConstraintViolation(_))
-    )
-}
-
-fn sql_state(err: &DbErr) -> Option<Cow<'_, str>> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err))) = err
-    else {
-        return None;
-    };
-    err.as_database_error().and_then(DatabaseError::code)
-}
-
-fn is_connection_lost(err: &sqlx::Error) -> bool {
-    use sqlx::Error;
-    match err {
-        Error::Io(_)
-        | Error::PoolTimedOut
-        | Error::PoolClosed
-        | Error::WorkerCrashed
-        | Error::Protocol(_) => true,
-        // Class 57P is operator intervention (shutdown), 53300 too many connections, 25P03 a
-        // transaction that was left open for so long that its connection was ended.
-        Error::Database(err) => err
-            .code()
-            .is_some_and(|code| code.starts_with("57P") || code == "53300" || code == "25P03"),
-        _ => false,
     }
 }
 

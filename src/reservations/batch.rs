@@ -241,16 +241,6 @@ impl Claimed {
         }
         is_free
     }
-
-    /// Whether the versions of tickets decide, so that nothing has to be kept as it is meanwhile.
-    pub fn is_decided_by_versions(&self) -> bool {
-        self.reservations.is_empty()
-            && self.due.is_empty()
-            && self.customers.is_empty()
-            && self.codes.is_empty()
-            && self.applications.is_empty()
-            && self.zones.is_empty()
-    }
 }
 
 fn apart<T: Eq + Hash>(taken: &HashSet<T>, wanted: &[T]) -> bool {

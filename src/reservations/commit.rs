@@ -204,11 +204,21 @@ async fn try_commit(
     for entry in batch.iter() {
         claimed.add(entry.needs());
     }
-    if attempt == 1 && app.db.is_postgres() && claimed.is_decided_by_versions() {
+    if attempt == 1 && app.db.is_postgres() && versions_decide(&claimed) {
         commit_unlocked(app, batch, claimed).await
     } else {
         commit_locked(app, batch, claimed).await
     }
+}
+
+/// Whether nothing of what a batch needs has to be kept as it is meanwhile.
+fn versions_decide(claimed: &Claimed) -> bool {
+    claimed.reservations.is_empty()
+        && claimed.due.is_empty()
+        && claimed.customers.is_empty()
+        && claimed.codes.is_empty()
+        && claimed.applications.is_empty()
+        && claimed.zones.is_empty()
 }
 
 async fn commit_unlocked(

@@ -301,11 +301,10 @@ impl Sale {
         let rule = "what is written of a sale names a ticket and a reservation that are there";
         let orphan = |(plant, undo)| violation(rule, plant, undo);
         let mut orphans: Vec<_> = orphans.into_iter().map(orphan).collect();
-        let rule = "a reservation is somebody's, for an event that is there";
         // No user has the id of a reservation.
         let update = |set: &str| format!("{unchecked}UPDATE reservations SET {set}");
         orphans.push(violation(
-            rule,
+            "a reservation is somebody's, for an event that is there",
             update(&format!("user_id = id WHERE id = {hold}")),
             update(&format!(
                 "user_id = (SELECT user_id FROM reservations WHERE id <> {hold} LIMIT 1) \
