@@ -10,9 +10,7 @@ mod newest;
 mod rows;
 mod text;
 
-pub use errors::{
-    is_duplicate, is_retryable, is_still_needed, is_unavailable, is_waiting_in_vain,
-};
+pub use errors::{is_duplicate, is_retryable, is_still_needed, is_unavailable, is_waiting_in_vain};
 pub use newest::newest_first;
 pub use rows::{Column, Rows};
 pub use text::contains;
@@ -24,8 +22,8 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
-    DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
+    DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
 use std::io;
 use std::path::Path;
