@@ -26,6 +26,7 @@ mod m20261121_000019_inquiries;
 mod m20261121_000020_applications;
 mod m20261122_000021_all_or_nothing;
 mod m20261122_000022_reservations_without_parents;
+mod postgres;
 
 /// Every change, in order.
 pub struct Migrator;

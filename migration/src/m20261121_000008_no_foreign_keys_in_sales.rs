@@ -5,10 +5,9 @@
 //!
 //! SQLite keeps its foreign keys; they cost it little, and it cannot drop any.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{ConnectionTrait, DatabaseBackend},
-};
+use sea_orm_migration::prelude::*;
+
+use crate::postgres::run;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -22,14 +21,6 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, DOWN).await
     }
-}
-
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    if manager.get_database_backend() != DatabaseBackend::Postgres {
-        return Ok(());
-    }
-    manager.get_connection().execute_unprepared(sql).await?;
-    Ok(())
 }
 
 const UP: &str = "

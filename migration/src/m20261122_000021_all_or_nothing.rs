@@ -1,10 +1,9 @@
 //! On PostgreSQL, a statement that writes a whole batch undoes itself where it did not find each row
 //! as it was read, so that it needs no transaction around it to be undone with.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{ConnectionTrait, DatabaseBackend},
-};
+use sea_orm_migration::prelude::*;
+
+use crate::postgres::run;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -18,14 +17,6 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, DOWN).await
     }
-}
-
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    if manager.get_database_backend() != DatabaseBackend::Postgres {
-        return Ok(());
-    }
-    manager.get_connection().execute_unprepared(sql).await?;
-    Ok(())
 }
 
 const UP: &str = "
