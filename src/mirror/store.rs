@@ -99,18 +99,18 @@ pub async fn tickets(db: &Db, event: EventId) -> Result<Tickets, DbErr> {
     } else {
         "json_quote"
     };
-    let or_null = |json: String| format!("COALESCE(CAST({json} AS text), 'null')");
-    let columns = [
-        "id".to_owned(),
-        "zone_id".to_owned(),
-        or_null("row_number".to_owned()),
-        or_null("seat_number".to_owned()),
-        quoted("status"),
-        "version".to_owned(),
-        or_null(format!("{quote}(row_label)")),
-        or_null(format!("{quote}(seat_label)")),
-        "traits".to_owned(),
-    ];
+    let or_null = |json: &str| format!("COALESCE(CAST({json} AS text), 'null')");
+    let row = json_row(&[
+        "id",
+        "zone_id",
+        &or_null("row_number"),
+        &or_null("seat_number"),
+        &quoted("status"),
+        "version",
+        &or_null(&format!("{quote}(row_label)")),
+        &or_null(&format!("{quote}(seat_label)")),
+        "traits",
+    ]);
     let part = format!(
         "SELECT * FROM tickets WHERE event_id = $1 AND NOT removed AND id > $2 \
          ORDER BY id LIMIT {TICKETS_AT_ONCE}"
@@ -120,7 +120,7 @@ pub async fn tickets(db: &Db, event: EventId) -> Result<Tickets, DbErr> {
     loop {
         let after = found.tickets.last().map_or(0, |ticket| ticket.id);
         let values = vec![event.0.into(), after.into()];
-        let mut rows: Vec<TicketRow> = rows_in_one_text(&tx, &columns, &part, values).await?;
+        let mut rows: Vec<TicketRow> = rows_in_one_text(&tx, &row, &part, values).await?;
         rows.sort_unstable_by_key(|row| row.id);
         let is_last = rows.len() < TICKETS_AT_ONCE;
         for row in rows {
@@ -187,9 +187,14 @@ pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<Led
 }
 
 async fn ledger_rows(db: &Db, found: &str, values: Vec<Value>) -> Result<Vec<LedgerRow>, DbErr> {
-    let columns = ["id", "ticket_id", "version"].map(ToOwned::to_owned);
-    let columns: Vec<_> = columns.into_iter().chain([quoted("to_status")]).collect();
-    rows_in_one_text(db.reader(), &columns, found, values).await
+    let row = json_row(&["id", "ticket_id", "version", &quoted("to_status")]);
+    rows_in_one_text(db.reader(), &row, found, values).await
+}
+
+/// Columns that are JSON as a row of JSON. Put together like this, and not with the functions for
+/// JSON, which cost PostgreSQL more than rows.
+fn json_row(columns: &[&str]) -> String {
+    format!("'[' || {} || ']'", columns.join(" || ',' || "))
 }
 
 /// A text that has nothing in it to be escaped, as JSON.
@@ -198,18 +203,16 @@ fn quoted(column: &str) -> String {
 }
 
 /// What a query finds, in one text: a row each would be more to send and to take apart than what is in
-/// it, and every instance reads all that is on sale. `columns` give JSON, in the order of `T`'s fields.
+/// it, and every instance reads all that is on sale.
+/// `row` is JSON, in the order of `T`'s fields.
 async fn rows_in_one_text<T: DeserializeOwned>(
     connection: &impl ConnectionTrait,
-    columns: &[String],
+    row: &str,
     found: &str,
     values: Vec<Value>,
 ) -> Result<Vec<T>, DbErr> {
-    // Put together like this, and not with the functions for JSON, which cost PostgreSQL more than rows.
-    let row = columns.join(" || ',' || ");
-    let sql = format!(
-        "SELECT '[' || string_agg('[' || {row} || ']', ',') || ']' AS rows FROM ({found}) AS found"
-    );
+    let sql =
+        format!("SELECT '[' || string_agg({row}, ',') || ']' AS rows FROM ({found}) AS found");
     let backend = connection.get_database_backend();
     let statement = Statement::from_sql_and_values(backend, sql, values);
     let row = connection.query_one_raw(statement).await?;
