@@ -1,7 +1,7 @@
 //! Stops instances at a certain place of their work, so that a story can do something to them there.
 
-use kit::{Cluster, Instance, eventually, eventually_eq, secs};
-use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
+use kit::{Cluster, Instance, WAITING_BATCHES, eventually, eventually_eq, secs};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 
 /// Nobody can write or lock a row of a table, or that of a ticket, until this is opened.
 ///
@@ -28,16 +28,12 @@ impl Gate {
     /// already stands who only wants to know whether a statement is one.
     pub async fn close_ticket(cluster: &Cluster, ticket: i64) -> Self {
         let lock = format!("SELECT id FROM tickets WHERE id = {ticket} FOR UPDATE");
-        let waiting = "SELECT count(*) FROM pg_stat_activity \
-                       WHERE datname = current_database() AND wait_event_type = 'Lock' \
-                         AND query LIKE 'WITH made %'";
-        Self::close_by(cluster, &lock, waiting.to_owned()).await
+        Self::close_by(cluster, &lock, WAITING_BATCHES.to_owned()).await
     }
 
     async fn close_by(cluster: &Cluster, lock: &str, waiting: String) -> Self {
-        let connection = Database::connect(cluster.database_url()).await;
-        let connection = connection.expect("the database can be reached");
-        let closed = connection.begin().await.expect("a transaction begins");
+        let begun = cluster.connect().await.begin().await;
+        let closed = begun.expect("a transaction begins");
         let locked = closed.execute_unprepared(lock).await;
         locked.expect("it can be locked");
         Self { closed, waiting }

@@ -1,6 +1,6 @@
 //! Instances that stop in the middle of their work and go on later, unaware of the time that has passed.
 
-use kit::{Cluster, Zone, eventually, eventually_eq, race, secs, tally};
+use kit::{Cluster, Instance, Zone, eventually, eventually_eq, race, secs, tally};
 
 use crate::{
     answers::{LOST, count_winners, expect_only, tickets},
@@ -27,11 +27,7 @@ async fn the_late_write_of_a_paused_lock_holder_loses(cluster: &Cluster) {
     // With a limit the buyer is looked at first: the ticket's lock is held, its row not touched yet.
     let gate = Gate::close(cluster, "users").await;
     let meanwhile = async {
-        gate.queue(cluster, 1).await;
-        let holder = working_instance(cluster).await;
-        holder.pause();
-        gate.open().await;
-        no_lock_is_held(cluster).await;
+        let holder = pause_at(cluster, gate).await;
         cluster.reserve(&quick, seat).await.expect(201);
         holder.resume();
     };
@@ -89,11 +85,7 @@ async fn a_transaction_of_a_paused_instance_is_ended_and_its_late_commit_fails(c
 
     let gate = Gate::close(cluster, "ledger").await;
     let meanwhile = async {
-        gate.queue(cluster, 1).await;
-        let holder = working_instance(cluster).await;
-        holder.pause();
-        gate.open().await;
-        no_lock_is_held(cluster).await;
+        let holder = pause_at(cluster, gate).await;
         eventually(secs(40), async || {
             let answer = cluster.reserve(&quick, seat).await;
             expect_only(
@@ -122,11 +114,7 @@ async fn what_a_paused_instance_has_sent_is_sold_and_answered_later(cluster: &Cl
 
     let gate = Gate::close_ticket(cluster, seat).await;
     let meanwhile = async {
-        gate.queue(cluster, 1).await;
-        let holder = working_instance(cluster).await;
-        holder.pause();
-        gate.open().await;
-        no_lock_is_held(cluster).await;
+        let holder = pause_at(cluster, gate).await;
         let answer = cluster.reserve(&second, seat).await;
         answer.expect_problem(409, "ticket-taken");
         holder.resume();
@@ -138,6 +126,16 @@ async fn what_a_paused_instance_has_sent_is_sold_and_answered_later(cluster: &Cl
     let owners = cluster.rows("SELECT user_id FROM reservations").await;
     assert_eq!(owners.len(), 1);
     assert_eq!(owners[0]["user_id"], first.id);
+}
+
+/// Pauses the instance that stands before a gate, until its locks have ended.
+async fn pause_at(cluster: &Cluster, gate: Gate) -> &Instance {
+    gate.queue(cluster, 1).await;
+    let holder = working_instance(cluster).await;
+    holder.pause();
+    gate.open().await;
+    no_lock_is_held(cluster).await;
+    holder
 }
 
 async fn no_lock_is_held(cluster: &Cluster) {

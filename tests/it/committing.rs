@@ -3,8 +3,10 @@
 use std::cell::Cell;
 
 use futures_util::future::join_all;
-use kit::{App, Backend, Builder, Zone, eventually, eventually_eq, race, secs, tally};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use kit::{
+    App, Backend, Builder, WAITING_BATCHES, Zone, eventually, eventually_eq, race, secs, tally,
+};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use serde_json::json;
 
 kit::stories! {
@@ -278,7 +280,7 @@ async fn what_moves_after_it_was_read_is_read_again(app: &App) {
     let buyer = app.buyer().await;
     let [moved, other] = <[i64; 2]>::try_from(event.tickets()).unwrap();
     // An organiser keeps a seat back and puts it on sale again, and others cannot see it yet.
-    let organiser = connect(app).await;
+    let organiser = app.connect().await;
     let moving = format!(
         "BEGIN; UPDATE tickets SET version = 2 WHERE id = {moved}; \
          INSERT INTO ledger (ticket_id, version, from_status, to_status, cause, at) VALUES \
@@ -287,7 +289,7 @@ async fn what_moves_after_it_was_read_is_read_again(app: &App) {
     );
     organiser.execute_unprepared(&moving).await.unwrap();
     let meanwhile = async {
-        waits_to_write(app).await;
+        eventually_eq(secs(10), 1, async || app.count(WAITING_BATCHES).await).await;
         organiser.execute_unprepared("COMMIT").await.unwrap();
     };
     let (first, second, ()) = tokio::join!(
@@ -307,11 +309,11 @@ async fn a_batch_that_waits_for_others_is_overtaken(app: &App) {
     let event = app.on_sale(&[Zone::seated("Stalls", 1, 2, 4500)]).await;
     let buyer = app.buyer().await;
     let [stuck, other] = <[i64; 2]>::try_from(event.tickets()).unwrap();
-    let somebody = connect(app).await;
+    let somebody = app.connect().await;
     let lock = format!("BEGIN; SELECT id FROM tickets WHERE id = {stuck} FOR UPDATE");
     somebody.execute_unprepared(&lock).await.unwrap();
     let meanwhile = async {
-        waits_to_write(app).await;
+        eventually_eq(secs(10), 1, async || app.count(WAITING_BATCHES).await).await;
         app.reserve(&buyer, other).await.expect(201);
         assert_eq!(app.seats(&event, "held").await, 1);
         somebody.execute_unprepared("COMMIT").await.unwrap();
@@ -322,27 +324,13 @@ async fn a_batch_that_waits_for_others_is_overtaken(app: &App) {
     assert_eq!(app.seats(&event, "held").await, 2);
 }
 
-/// Waits until a batch stands before a row that another transaction has.
-async fn waits_to_write(app: &App) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity \
-                   WHERE datname = current_database() AND wait_event_type = 'Lock' \
-                     AND query LIKE 'WITH made %'";
-    eventually_eq(secs(10), 1, async || app.count(waiting).await).await;
-}
-
-async fn connect(app: &App) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(app.database_url());
-    options.max_connections(1).sqlx_logging(false);
-    Database::connect(options).await.unwrap()
-}
-
 /// Nobody can commit a reservation until this is opened. An instance waits no longer than five
 /// seconds.
 struct Gate(DatabaseConnection);
 
 impl Gate {
     async fn close(app: &App) -> Self {
-        let connection = connect(app).await;
+        let connection = app.connect().await;
         let close = match app.backend() {
             Backend::SqliteEmbedded | Backend::SqliteRedis => "BEGIN IMMEDIATE",
             Backend::PostgresEmbedded | Backend::PostgresRedis => {

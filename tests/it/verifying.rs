@@ -10,7 +10,7 @@ mod words;
 use std::collections::BTreeSet;
 
 use kit::{App, Backend, Zone};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use sea_orm::ConnectionTrait;
 
 kit::stories! {
     every_planted_violation_is_found,
@@ -66,9 +66,7 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
     let Sale {
         held, sold, free, ..
     } = sale;
-    let mut options = ConnectOptions::new(app.database_url());
-    options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await.unwrap();
+    let connection = app.connect().await;
     let (hold, order) = (reservation_of(held), reservation_of(sold));
     for statement in [
         second_owner(held, sold),
@@ -128,9 +126,7 @@ async fn what_belongs_to_a_sale_cannot_be_deleted(app: &App) {
         released,
         ..
     } = sale;
-    let mut options = ConnectOptions::new(app.database_url());
-    options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await.unwrap();
+    let connection = app.connect().await;
     let (hold, order) = (reservation_of(held), reservation_of(sold));
     for statement in [
         format!("DELETE FROM tickets WHERE id = {held}"),

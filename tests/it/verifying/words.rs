@@ -1,7 +1,7 @@
 //! What must not be among reviews and inquiries.
 
 use kit::App;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::{Sale, Violation, violation};
@@ -12,9 +12,7 @@ async fn the_database_itself_refuses_impossible_reviews_and_inquiries(app: &App)
     Sale::new(app).await;
     review_what_was_bought(app).await;
     decide_an_inquiry(app).await;
-    let mut options = ConnectOptions::new(app.database_url());
-    options.max_connections(1).sqlx_logging(false);
-    let connection = Database::connect(options).await.unwrap();
+    let connection = app.connect().await;
     for statement in [
         "INSERT INTO reviews (event_id, user_id, stars, text, pictures, created_at) \
          SELECT event_id, user_id, stars, text, pictures, created_at FROM reviews",

@@ -46,4 +46,4 @@ pub use race::{Verdict, eventually, eventually_eq, race, secs, tally};
 pub use redis::RedisNode;
 pub use sale::{Event, Zone, ZoneOnSale};
 pub use stories::tell;
-pub use system::{ADMIN_EMAIL, ADMIN_PASSWORD, System};
+pub use system::{ADMIN_EMAIL, ADMIN_PASSWORD, System, WAITING_BATCHES};

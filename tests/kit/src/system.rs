@@ -5,16 +5,21 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 use reqwest::Client;
+use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::{
     backend::Backend, database::Database, instance, janitor::Directory, mail_server::MailServer,
-    people::Person, postgres::Postgres, redis::RedisNode,
+    people::Person, postgres::Postgres, postgres::connect, redis::RedisNode,
 };
 
 pub const ADMIN_EMAIL: &str = "admin@example.com";
 pub const ADMIN_PASSWORD: &str = "correct horse battery";
+
+/// Counts the batches that stand before a row which another transaction has.
+pub const WAITING_BATCHES: &str = "SELECT count(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'WITH made %'";
 
 const MAIL_FROM: &str = "Holdfast <tickets@holdfast.example>";
 
@@ -205,6 +210,12 @@ impl System {
             .first()
             .and_then(|row| row.as_object()?.values().next()?.as_i64());
         number.unwrap_or_else(|| panic!("{query} selects {rows:?}, not a number"))
+    }
+
+    /// A connection past the application, for what takes more than one call.
+    pub async fn connect(&self) -> DatabaseConnection {
+        let connection = connect(&self.database_url()).await;
+        connection.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Runs statements past the application, and returns how many rows the last one has changed.
