@@ -5,22 +5,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Claim, ClaimError, Held};
 
-/// The tickets claimed in this process. Clones share the set.
+/// The tickets marked in this process. Clones share the set.
 #[derive(Debug, Clone, Default)]
 pub struct Embedded {
-    claimed: Arc<Mutex<HashSet<i64>>>,
+    marked: Arc<Mutex<HashSet<i64>>>,
 }
 
 impl Embedded {
-    /// Marks every ticket as claimed, or none if one of them already is.
-    pub(super) fn claim(&self, tickets: &[i64]) -> Result<Marks, ClaimError> {
-        let mut claimed = self.lock();
-        if tickets.iter().any(|ticket| claimed.contains(ticket)) {
+    /// Marks every ticket, or none if one of them already is.
+    pub(super) fn mark(&self, tickets: Vec<i64>) -> Result<Marks, ClaimError> {
+        let mut marked = self.lock();
+        if tickets.iter().any(|ticket| marked.contains(ticket)) {
             return Err(ClaimError::Contended);
         }
-        claimed.extend(tickets);
+        marked.extend(&tickets);
         Ok(Marks {
-            tickets: tickets.to_vec(),
+            tickets,
             embedded: self.clone(),
         })
     }
@@ -28,22 +28,22 @@ impl Embedded {
     fn lock(&self) -> MutexGuard<'_, HashSet<i64>> {
         // No code that runs under this lock can leave the set half changed, so a panic elsewhere
         // does not spoil it.
-        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.marked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Tickets marked as claimed until this is dropped.
+/// Tickets that are marked until this is dropped, in ascending order.
 #[derive(Debug)]
-pub(super) struct Marks {
-    tickets: Vec<i64>,
+pub struct Marks {
+    pub(super) tickets: Vec<i64>,
     embedded: Embedded,
 }
 
 impl Drop for Marks {
     fn drop(&mut self) {
-        let mut claimed = self.embedded.lock();
+        let mut marked = self.embedded.lock();
         for ticket in &self.tickets {
-            claimed.remove(ticket);
+            marked.remove(ticket);
         }
     }
 }
@@ -69,42 +69,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_claimed_ticket_cannot_be_claimed_again_until_it_is_released() {
+    async fn a_claimed_ticket_cannot_be_claimed_again_until_it_is_given_back() {
         let coordinator = coordinator();
-        let claim = coordinator.claim(&[1]).await.unwrap();
-        assert!(claim.is_live());
+        let marks = coordinator.mark(&[1]).unwrap();
+        let claims = coordinator.claim(vec![marks]).await;
+        assert!(claims[0].as_ref().is_ok_and(Claim::is_live));
+        assert_eq!(coordinator.mark(&[1]).unwrap_err(), ClaimError::Contended);
+        drop(claims);
+        let _again = coordinator.mark(&[1]).unwrap();
+    }
+
+    #[test]
+    fn who_meets_a_marked_ticket_marks_none() {
+        let coordinator = coordinator();
+        let two = coordinator.mark(&[2]).unwrap();
         assert_eq!(
-            coordinator.claim(&[1]).await.unwrap_err(),
+            coordinator.mark(&[1, 2, 3]).unwrap_err(),
             ClaimError::Contended
         );
-        claim.release();
-        let _again = coordinator.claim(&[1]).await.unwrap();
+        let _others = coordinator.mark(&[1, 3]).unwrap();
+        drop(two);
+        let _again = coordinator.mark(&[2]).unwrap();
     }
 
-    #[tokio::test]
-    async fn dropping_a_claim_releases_it() {
+    #[test]
+    fn a_ticket_named_twice_is_marked_once() {
         let coordinator = coordinator();
-        drop(coordinator.claim(&[1, 2]).await.unwrap());
-        let _again = coordinator.claim(&[2, 1]).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_contended_claim_takes_nothing() {
-        let coordinator = coordinator();
-        let _two = coordinator.claim(&[2]).await.unwrap();
-        assert_eq!(
-            coordinator.claim(&[1, 2, 3]).await.unwrap_err(),
-            ClaimError::Contended
-        );
-        let _one = coordinator.claim(&[1]).await.unwrap();
-        let _three = coordinator.claim(&[3]).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_ticket_named_twice_is_claimed_once() {
-        let coordinator = coordinator();
-        coordinator.claim(&[7, 7]).await.unwrap().release();
-        let _again = coordinator.claim(&[7]).await.unwrap();
+        drop(coordinator.mark(&[7, 7]).unwrap());
+        let _again = coordinator.mark(&[7]).unwrap();
     }
 
     #[test]

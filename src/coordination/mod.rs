@@ -7,12 +7,15 @@
 //! twice.
 //!
 //! ```text
-//!  claim(tickets) ──> Contended    somebody else is at it: retry shortly, or refuse
-//!        │      ├───> QuorumLost   too few lock nodes: go on with the version alone, or refuse
-//!        │      └───> TimedOut     a node fell silent meanwhile: likewise
+//!  mark(tickets) ───> Contended    somebody in this process is at it: retry shortly, or refuse
 //!        v
-//!      Claim ── work while is_live() ── commit ── release() or drop ──> unlocked in the background
-//!        └───── held past its TTL ──> not live, others may claim; a late commit loses by version
+//!      Marks ── claim(marks, ...) ──> Contended    another instance is at it: likewise
+//!        │              │      ├───> QuorumLost   too few lock nodes: go on with the version alone, or refuse
+//!        │              │      └───> TimedOut     a node fell silent meanwhile: likewise
+//!        │              v
+//!        │            Claim ── work while is_live() ── commit ── dropped ──> unlocked in the background
+//!        │              └───── held past its TTL ──> not live, others may claim; a late commit loses by version
+//!        └── dropped: others may mark
 //! ```
 //!
 //! There are two ways to coordinate and no third: [`Embedded`] within one process, [`Redis`]
@@ -26,7 +29,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-pub use self::embedded::Embedded;
+pub use self::embedded::{Embedded, Marks};
 pub use self::redis::{ConnectError, Redis, RedisConfig};
 
 #[derive(Debug)]
@@ -40,21 +43,37 @@ pub enum Coordinator {
 }
 
 impl Coordinator {
-    /// Makes one attempt to claim every ticket, all or none, and never waits for a holder.
-    ///
-    /// Dropping the returned future is harmless: what it had taken is given back in the background.
-    pub async fn claim(&self, tickets: &[i64]) -> Result<Claim, ClaimError> {
-        let started = Instant::now();
+    /// Keeps everybody else in this process from these tickets, all or none, at once: whoever wants
+    /// to claim tickets begins here, so that a crowd costs no more than its first.
+    pub fn mark(&self, tickets: &[i64]) -> Result<Marks, ClaimError> {
         let mut tickets = tickets.to_vec();
         // In ascending order two overlapping requests meet at the first ticket they share, and one
         // of them passes.
         tickets.sort_unstable();
         tickets.dedup();
-        let claimed = match self {
-            Self::Embedded(embedded) => embedded.claim(&tickets).map(Claim::from),
-            Self::Redis(redis) => redis.claim(tickets).await,
+        let in_process = match self {
+            Self::Embedded(embedded) => embedded,
+            Self::Redis(redis) => redis.in_process(),
         };
-        count_attempt(&claimed, started.elapsed());
+        in_process
+            .mark(tickets)
+            .inspect_err(|err| count_attempt(Err(err)))
+    }
+
+    /// Makes one attempt to claim the tickets of each of several, which never waits for a holder: all
+    /// of those that are marked together, or none of them. The outcomes come in the same order.
+    ///
+    /// Dropping the returned future is harmless: what it had taken is given back in the background.
+    pub async fn claim(&self, marked: Vec<Marks>) -> Vec<Result<Claim, ClaimError>> {
+        let started = Instant::now();
+        let claimed = match self {
+            Self::Embedded(_) => marked.into_iter().map(|marks| Ok(marks.into())).collect(),
+            Self::Redis(redis) => redis.claim(marked).await,
+        };
+        for outcome in &claimed {
+            count_attempt(outcome.as_ref().map(|_| ()));
+        }
+        metrics::histogram!("holdfast_lock_acquire_duration_seconds").record(started.elapsed());
         claimed
     }
 
@@ -98,7 +117,7 @@ impl Coordinator {
     }
 }
 
-/// Leave to work on some tickets, until it is released or dropped, or its time is over.
+/// Leave to work on some tickets, until it is dropped, or its time is over.
 #[must_use = "a claim that is dropped is given back"]
 #[derive(Debug)]
 pub struct Claim {
@@ -112,19 +131,13 @@ impl Claim {
     pub fn is_live(&self) -> bool {
         self.live_until.is_none_or(|until| Instant::now() < until)
     }
-
-    /// Gives the tickets back without waiting for the lock nodes. Dropping does the same; this says
-    /// that it is meant.
-    pub fn release(self) {
-        drop(self);
-    }
 }
 
 /// What keeps others out for as long as it is not dropped.
 #[derive(Debug)]
 #[expect(dead_code, reason = "held for what happens when they are dropped")]
 enum Held {
-    Embedded(embedded::Marks),
+    Embedded(Marks),
     Redis(redis::Locks),
 }
 
@@ -198,13 +211,12 @@ pub enum Status {
     Down,
 }
 
-fn count_attempt(claimed: &Result<Claim, ClaimError>, took: Duration) {
+fn count_attempt(claimed: Result<(), &ClaimError>) {
     let outcome = match claimed {
-        Ok(_) => "acquired",
+        Ok(()) => "acquired",
         Err(ClaimError::Contended) => "contended",
         Err(ClaimError::QuorumLost) => "quorum_lost",
         Err(ClaimError::TimedOut) => "timed_out",
     };
     metrics::counter!("holdfast_lock_attempts_total", "outcome" => outcome).increment(1);
-    metrics::histogram!("holdfast_lock_acquire_duration_seconds").record(took);
 }

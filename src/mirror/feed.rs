@@ -34,7 +34,10 @@ struct Position {
 /// The database's time when the ledger was last read.
 #[derive(Clone, Copy)]
 struct Clock {
+    /// Before it was asked: what is known is as old as that.
     read_at: Instant,
+    /// After it was answered: its time has gone on since then, at least.
+    told_at: Instant,
     database: DateTime<Utc>,
 }
 
@@ -68,6 +71,7 @@ impl Mirror {
         let mut position = self.0.feed.position.lock().await;
         let read_at = Instant::now();
         let database = self.0.db.read_time().await?;
+        let told_at = Instant::now();
         let mut healed = 0;
         match position.as_mut() {
             None => *position = Some(Position::near_the_end(store::last_id(&self.0.db).await?)),
@@ -86,16 +90,21 @@ impl Mirror {
                 self.refresh_facts().await?;
             }
         }
-        let clock = Clock { read_at, database };
+        let clock = Clock {
+            read_at,
+            told_at,
+            database,
+        };
         *self.0.feed.clock() = Some(clock);
         metrics::counter!(MIRROR_HEALED).increment(healed as u64);
         Ok(healed)
     }
 
-    /// The database's time, as far as it is known without asking.
+    /// The database's time, as far as it is known without asking: some milliseconds less than it is,
+    /// and not more.
     pub fn now(&self) -> Option<DateTime<Utc>> {
         let clock = *self.0.feed.clock();
-        clock.map(|clock| clock.database + clock.read_at.elapsed())
+        clock.map(|clock| clock.database + clock.told_at.elapsed())
     }
 
     /// Takes over rows of the ledger, which do not say of which event they are.

@@ -203,6 +203,12 @@ pub struct Move {
 /// Why a change was not decided on, or not made durable.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
+    /// Other attempts are working on its tickets.
+    #[error("other attempts are working on the tickets")]
+    Contended,
+    /// The locks are gone, and the settings say to refuse.
+    #[error("no quorum of lock nodes answers")]
+    WithoutLocks,
     /// Too many changes wait.
     #[error("too many changes wait to be committed")]
     QueueFull,

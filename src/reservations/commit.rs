@@ -1,35 +1,42 @@
 //! The committer: takes whatever changes wait, and makes them durable together.
 //!
 //! ```text
-//!   change ─┐                     ┌────────────────────── a batch ────────────────────┐
-//!   change ─┼─> bounded queue ──> │ read what all need ─> decide each ─> write it all │ ─> durable ─┐
-//!   change ─┘    full: refused    └───────────────────────────────────────────────────┘             │
-//!      ^                                                                                            │
-//!      └────────────────── answered <── the other instances told <── the mirror told <──────────────┘
+//!   change ─┐                     ┌─────────────────── a batch ───────────────────┐
+//!   change ─┼─> bounded queue ──> │ lock ─> see what all need ─> decide ─> write  │ ─> durable ─┐
+//!   change ─┘    full: refused    └───────────────────────────────────────────────┘             │
+//!      ^                                                                                        │
+//!      └────────────────── answered <── the other instances told <── the mirror told <──────────┘
 //! ```
 //!
 //! Nothing waits for a batch to fill: a change that comes alone is committed alone, and while one
-//! batch is on its way the next gathers behind it. A change that is refused writes nothing and so
-//! harms no other; where the database refuses a whole batch, its halves are tried by themselves.
+//! batch is on its way the next gathers behind it, before anything is locked for it. A change that is
+//! refused writes nothing and so harms no other; where the database refuses a whole batch, its halves
+//! are tried by themselves.
 //!
-//! The order is what keeps a ticket from being sold twice by a crash: commit, then tell, then
-//! answer, and with the answer go the locks that the change has brought along.
+//! The order is what keeps a ticket from being sold twice by a crash: lock, commit, then tell, then
+//! answer, and with the answer go the locks.
 
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::batch::{Claimed, Failure, Needs, Seen, Writes};
+use super::batch::{Claimed, Failure, Needs, Seen, SeenTicket, Writes};
+use super::lock::lock;
+use super::queue::{Entry, Queued};
 use super::store;
-use crate::coordination::SeatChange;
+use crate::coordination::{Marks, SeatChange};
 use crate::db;
+use crate::ids::TicketId;
 use crate::state::App;
-use crate::telemetry::{COMMIT_BATCH, COMMIT_DURATION, OkOrLog};
+use crate::telemetry::{COMMIT_BATCH, OkOrLog};
 
 /// A change of tickets and reservations that is made whole or not at all.
 pub trait Change: Send + Sync + 'static {
@@ -43,13 +50,20 @@ pub trait Change: Send + Sync + 'static {
     /// What it must see.
     fn needs(&self) -> Needs;
 
-    /// Decides on what was seen. It may be asked again, where the transaction has to be repeated.
+    /// The tickets that it needs as this instance knows them, at the database's time `now`; `None` where
+    /// only the database can tell.
+    fn foresee(&self, _now: DateTime<Utc>) -> Option<Vec<(TicketId, SeenTicket)>> {
+        None
+    }
+
+    /// Decides on what was seen. It may be asked again, where it has to be repeated.
     fn decide(&self, seen: &Seen) -> Result<(Self::Done, Writes), Self::Refused>;
 }
 
 /// The way to the committer of this instance; cheap to clone.
 #[derive(Clone)]
 pub struct Committer {
+    app: App,
     queue: mpsc::Sender<Box<dyn Queued>>,
 }
 
@@ -66,33 +80,41 @@ impl Committer {
         for _ in 0..batches {
             tokio::spawn(commit_batches(app.clone(), Arc::clone(&line)));
         }
-        Self { queue }
+        let app = app.clone();
+        Self { app, queue }
     }
 
     /// A committer that commits nothing, for what needs none: the OpenAPI document.
-    pub fn idle() -> Self {
+    pub fn idle(app: &App) -> Self {
         let (queue, _) = mpsc::channel(1);
-        Self { queue }
+        let app = app.clone();
+        Self { app, queue }
     }
 
     /// Makes a change durable.
     ///
     /// Dropping the future is harmless: a change that is in the queue is made, whoever waits for it.
     pub async fn commit<C: Change>(&self, change: C) -> Result<C::Done, C::Refused> {
+        let needs = change.needs();
+        let marks = self.mark(&needs)?;
         let (reply, outcome) = oneshot::channel();
-        let entry = Entry {
-            needs: change.needs(),
-            change,
-            queued_at: Instant::now(),
-            outcome: None,
-            reply,
-        };
+        let entry = Entry::new(change, needs, marks, reply);
         if self.queue.try_send(Box::new(entry)).is_err() {
             return Err(Failure::QueueFull.into());
         }
         outcome
             .await
             .unwrap_or_else(|_| Err(Failure::Interrupted.into()))
+    }
+
+    /// Keeps rivals in this process from the tickets before they wait in the queue too.
+    fn mark(&self, needs: &Needs) -> Result<Option<Marks>, Failure> {
+        if needs.tickets.is_empty() {
+            return Ok(None);
+        }
+        let tickets: Vec<i64> = needs.tickets.iter().map(|ticket| ticket.0).collect();
+        let marks = self.app.coordinator.mark(&tickets);
+        marks.map(Some).map_err(|_| Failure::Contended)
     }
 }
 
@@ -102,15 +124,21 @@ const BATCH: usize = 512;
 /// How often a batch is tried that the database gives up for another's sake.
 const MAX_ATTEMPTS: u32 = 4;
 
+type Queue = mpsc::Receiver<Box<dyn Queued>>;
+
 /// The queue, for those who take from it.
 struct Line {
-    waiting: Mutex<mpsc::Receiver<Box<dyn Queued>>>,
+    waiting: Mutex<Queue>,
     /// Whose batch is on its way.
     turn: Mutex<()>,
 }
 
 /// Long for a batch: it waits for somebody else's transaction, and others should not wait with it.
 const OVERTAKEN_AFTER: Duration = Duration::from_millis(50);
+
+/// So many changes are worth a batch of their own while another is on its way. Fewer gather on: each
+/// batch costs the database and the lock nodes as much as several changes do.
+const MANY: usize = 32;
 
 /// Takes what waits and commits it, until nothing can come any more.
 async fn commit_batches(app: App, line: Arc<Line>) {
@@ -121,29 +149,56 @@ async fn commit_batches(app: App, line: Arc<Line>) {
             if queue.recv_many(&mut waiting, BATCH).await == 0 {
                 return;
             }
+            // The runtime runs what was woken last first. Whoever else is about to come goes before.
+            yield_now().await;
             Some(queue)
         } else {
             // Not waiting: whoever has the queue may wait for long, and these have been put off.
             line.waiting.try_lock().ok()
         };
-        let turn = timeout(OVERTAKEN_AFTER, line.turn.lock()).await;
-        if let Some(queue) = &mut queue {
-            while waiting.len() < BATCH
-                && let Ok(entry) = queue.try_recv()
-            {
-                waiting.push(entry);
-            }
-        }
+        let turn = gather(&line, queue.as_deref_mut(), &mut waiting).await;
         drop(queue);
         let batch = take_apart(&mut waiting);
-        #[expect(clippy::cast_precision_loss, reason = "a batch has few changes")]
-        metrics::histogram!(COMMIT_BATCH).record(batch.len() as f64);
+        let done = async {
+            let batch = lock(&app, batch).await;
+            #[expect(clippy::cast_precision_loss, reason = "a batch has few changes")]
+            metrics::histogram!(COMMIT_BATCH).record(batch.len() as f64);
+            commit_batch(&app, batch).await;
+        };
         // Where it panics, those who wait are told so when the batch is dropped.
-        let done = AssertUnwindSafe(commit_batch(&app, batch)).catch_unwind();
-        if done.await.is_err() {
+        if AssertUnwindSafe(done).catch_unwind().await.is_err() {
             tracing::error!("a batch of changes was interrupted");
         }
         drop(turn);
+    }
+}
+
+/// Adds what comes until the batch before is done, or these are many, or it takes too long. Gives the
+/// turn where this is the only batch on its way.
+async fn gather<'a>(
+    line: &'a Line,
+    mut queue: Option<&mut Queue>,
+    waiting: &mut Vec<Box<dyn Queued>>,
+) -> Option<MutexGuard<'a, ()>> {
+    let mut turn = pin!(timeout(OVERTAKEN_AFTER, line.turn.lock()));
+    loop {
+        let more = async {
+            match &mut queue {
+                Some(queue) if waiting.len() < BATCH => {
+                    queue.recv_many(waiting, BATCH - waiting.len()).await
+                }
+                _ => 0,
+            }
+        };
+        tokio::select! {
+            biased;
+            // Before the turn is looked at: what is there comes along.
+            1.. = more => {}
+            turn = &mut turn => return turn.ok(),
+        }
+        if waiting.len() >= MANY {
+            return turn.as_mut().now_or_never()?.ok();
+        }
     }
 }
 
@@ -180,7 +235,7 @@ fn commit_batch(app: &App, mut batch: Vec<Box<dyn Queued>>) -> BoxFuture<'_, ()>
                 commit_batch(app, half).await;
                 return;
             }
-            Some(err) => batch.iter_mut().for_each(|entry| entry.fail(err.clone())),
+            Some(err) => batch.iter_mut().for_each(|entry| entry.fail(err.clone().into())),
             None => {}
         }
         for entry in batch {
@@ -192,44 +247,44 @@ fn commit_batch(app: &App, mut batch: Vec<Box<dyn Queued>>) -> BoxFuture<'_, ()>
 
 /// Makes a batch durable; gives what it changed once it is.
 ///
-/// Where versions decide, PostgreSQL is not asked to keep anything as it is between reading and
-/// writing: what is written undoes itself if something has moved on. Then, and where there is more to
-/// be seen to, both are done in a transaction that locks what it reads.
+/// What this instance knows is enough for holds: what they write is made from it, and undoes itself if
+/// something is not so any more. Then, and for all else, the database is read first, in a transaction
+/// that keeps others from what it reads.
 async fn try_commit(
     app: &App,
     batch: &mut [Box<dyn Queued>],
     attempt: u32,
 ) -> Result<Vec<SeatChange>, BatchError> {
-    let mut claimed = Claimed::default();
-    for entry in batch.iter() {
-        claimed.add(entry.needs());
-    }
-    if attempt == 1 && app.db.is_postgres() && versions_decide(&claimed) {
-        commit_unlocked(app, batch, claimed).await
-    } else {
-        commit_locked(app, batch, claimed).await
+    let foreseen = if attempt == 1 { foresee(app, batch) } else { None };
+    match foreseen {
+        Some((now, seen)) => commit_foreseen(app, batch, now, seen).await,
+        None => commit_locked(app, batch).await,
     }
 }
 
-/// Whether nothing of what a batch needs has to be kept as it is meanwhile.
-fn versions_decide(claimed: &Claimed) -> bool {
-    claimed.reservations.is_empty()
-        && claimed.due.is_empty()
-        && claimed.customers.is_empty()
-        && claimed.codes.is_empty()
-        && claimed.applications.is_empty()
-        && claimed.zones.is_empty()
+/// All that a batch needs as this instance knows it, and the database's time; `None` where only the
+/// database can tell.
+fn foresee(app: &App, batch: &[Box<dyn Queued>]) -> Option<(DateTime<Utc>, Seen)> {
+    if !app.db.is_postgres() {
+        return None;
+    }
+    let now = app.mirror.now()?;
+    let mut seen = Seen::default();
+    for entry in batch {
+        seen.tickets.extend(entry.foresee(now)?);
+    }
+    Some((now, seen))
 }
 
-async fn commit_unlocked(
+async fn commit_foreseen(
     app: &App,
     batch: &mut [Box<dyn Queued>],
-    claimed: Claimed,
+    now: DateTime<Utc>,
+    mut seen: Seen,
 ) -> Result<Vec<SeatChange>, BatchError> {
-    let seen = store::read(&app.db, claimed).await?;
-    let (writes, changes) = decide(batch, seen);
+    let (writes, changes) = decide(batch, &mut seen);
     if !writes.is_empty() {
-        let written = store::write_at_once(&app.db, writes).await;
+        let written = store::hold_at_once(&app.db, writes, &seen, now).await;
         // A duplicate is what others have written since: the ticket's next version in the ledger, say.
         written.map_err(|err| match err {
             err if db::is_duplicate(&err) => BatchError::Outrun,
@@ -242,12 +297,15 @@ async fn commit_unlocked(
 async fn commit_locked(
     app: &App,
     batch: &mut [Box<dyn Queued>],
-    claimed: Claimed,
 ) -> Result<Vec<SeatChange>, BatchError> {
+    let mut claimed = Claimed::default();
+    for entry in batch.iter() {
+        claimed.add(entry.needs());
+    }
     let tx = app.db.begin().await?;
     let written = async {
-        let seen = store::read_and_lock(&tx, claimed).await?;
-        let (writes, changes) = decide(batch, seen);
+        let mut seen = store::read_and_lock(&tx, claimed).await?;
+        let (writes, changes) = decide(batch, &mut seen);
         if !writes.is_empty() && !store::write(&tx, writes).await? {
             return Err(BatchError::Outrun);
         }
@@ -266,10 +324,10 @@ async fn commit_locked(
 }
 
 /// Has each change decide; gives what all of them write, and what that does to seats.
-fn decide(batch: &mut [Box<dyn Queued>], mut seen: Seen) -> (Writes, Vec<SeatChange>) {
+fn decide(batch: &mut [Box<dyn Queued>], seen: &mut Seen) -> (Writes, Vec<SeatChange>) {
     let mut writes = Writes::default();
     for entry in batch {
-        let decided = entry.decide(&seen);
+        let decided = entry.decide(seen);
         seen.add_uses(&decided.reservations);
         writes.extend(decided);
     }
@@ -302,53 +360,6 @@ impl From<BatchError> for DbErr {
         match err {
             BatchError::Db(err) => err,
             err @ BatchError::Outrun => Self::Custom(err.to_string()),
-        }
-    }
-}
-
-/// A change in the queue, whatever it is.
-trait Queued: Send + Sync {
-    fn needs(&self) -> &Needs;
-    /// Gives what is to be written: nothing where the change is refused.
-    fn decide(&mut self, seen: &Seen) -> Writes;
-    /// It was not made durable.
-    fn fail(&mut self, err: DbErr);
-    /// Tells who waits for it, and drops what the change has brought along.
-    fn answer(self: Box<Self>);
-}
-
-struct Entry<C: Change> {
-    change: C,
-    needs: Needs,
-    queued_at: Instant,
-    outcome: Option<Result<C::Done, C::Refused>>,
-    reply: oneshot::Sender<Result<C::Done, C::Refused>>,
-}
-
-impl<C: Change> Queued for Entry<C> {
-    fn needs(&self) -> &Needs {
-        &self.needs
-    }
-
-    fn decide(&mut self, seen: &Seen) -> Writes {
-        let (outcome, writes) = match self.change.decide(seen) {
-            Ok((done, writes)) => (Ok(done), writes),
-            Err(refused) => (Err(refused), Writes::default()),
-        };
-        self.outcome = Some(outcome);
-        writes
-    }
-
-    fn fail(&mut self, err: DbErr) {
-        self.outcome = Some(Err(Failure::from(err).into()));
-    }
-
-    fn answer(self: Box<Self>) {
-        metrics::histogram!(COMMIT_DURATION, "operation" => C::OPERATION)
-            .record(self.queued_at.elapsed());
-        if let Some(outcome) = self.outcome {
-            // Whoever asked may be gone.
-            let _ = self.reply.send(outcome);
         }
     }
 }

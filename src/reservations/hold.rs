@@ -1,16 +1,14 @@
 //! Holding tickets: propose, lock, commit.
 //!
 //! ```text
-//!        ┌──────────── contended, within the wait ───────────┐
-//!        v                                                   │
-//!     propose ── refused: taken, sold out, not on sale ──>   │
-//!        │ tickets that were free a moment ago               │
-//!        v                                                   │
-//!      lock ─────────────────────────────────────────────────┤
-//!        │ a claim on every ticket                           │
-//!        v                                                   │
-//!     commit ── somebody was quicker, and any places do ─────┘
-//!        │ durable
+//!        ┌───────────── contended, within the wait ─────────────┐
+//!        v                                                      │
+//!     propose ── refused: taken, sold out, not on sale ──>      │
+//!        │ tickets that were free a moment ago                  │
+//!        v                                                      │
+//!     the committer: lock ── another attempt is working on it ──┤
+//!        │           commit ── somebody was quicker, and any ───┘
+//!        │ durable              places do
 //!        v
 //!     release the locks, off the reply path
 //! ```
@@ -20,11 +18,12 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::DbErr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::BoxOffice;
 use super::batch::{Failure, Move, Needs, Seen, SeenTicket, Writes};
 use super::commit::Change;
+use super::foresee::foresee;
 use super::near_miss::{self, Block};
 use super::patience::Patience;
 use super::propose::{Proposal, Proposed, Together, not_on_sale, propose};
@@ -32,8 +31,7 @@ use super::store::{Conflict, HeldTicket};
 use super::terms::{Terms, look_at_code};
 use super::views::Reservation;
 use crate::codes::{CodeText, NotValid};
-use crate::config::WithoutLocks;
-use crate::coordination::{Claim, ClaimError, SeatChange};
+use crate::coordination::SeatChange;
 use crate::entity::code;
 use crate::entity::ledger::Cause;
 use crate::entity::reservation::{self, ReservationStatus};
@@ -42,7 +40,7 @@ use crate::idempotency::Key;
 use crate::ids::{EventId, ReservationId, TicketId, UserId, ZoneId};
 use crate::mirror::seat_status;
 use crate::state::App;
-use crate::telemetry::{LOCK_BYPASSED, VERSION_CONFLICTS};
+use crate::telemetry::VERSION_CONFLICTS;
 
 /// What a buyer wants.
 #[derive(Debug, Clone)]
@@ -103,9 +101,6 @@ pub enum HoldError {
     /// Other attempts are working on the tickets.
     #[error("other attempts are working on the tickets")]
     Contended { retry_after: Duration },
-    /// The locks are gone and the settings say to refuse.
-    #[error("no quorum of lock nodes answers")]
-    WithoutLocks,
     /// Somebody was quicker.
     #[error("{} of the tickets have moved on", .0.len())]
     Outrun(Vec<Conflict>),
@@ -143,11 +138,6 @@ pub async fn hold_tickets(
         if let Some(code) = code {
             look_at_code(office, proposal.event, code).await?;
         }
-        let Some(permit) = lock(office, &proposal, &mut patience).await? else {
-            drop(proposal);
-            patience.wait().await?;
-            continue;
-        };
         let event = proposal.event;
         let hold = Hold {
             id: ReservationId::random(),
@@ -156,9 +146,9 @@ pub async fn hold_tickets(
             code: code.map(|code| (event, code.clone())),
             ttl: office.config.hold_ttl(),
             key: key.cloned(),
-            _permit: permit,
         };
         match office.committer.commit(hold).await {
+            Err(HoldError::NotCommitted(Failure::Contended)) => {}
             Err(HoldError::Outrun(conflicts)) => {
                 metrics::counter!(VERSION_CONFLICTS, "operation" => Hold::OPERATION).increment(1);
                 learn(office, event, &conflicts);
@@ -199,36 +189,7 @@ fn learn(app: &App, event: EventId, conflicts: &[Conflict]) {
     app.mirror.learn(&changes);
 }
 
-/// The locks of a hold, or the leave to go without.
-enum Permit {
-    Claimed(#[expect(dead_code, reason = "held for what happens when it is dropped")] Claim),
-    Bypassed,
-}
-
-/// Locks every ticket; `None` where another attempt is working on one of them.
-async fn lock(
-    app: &App,
-    proposal: &Proposal,
-    patience: &mut Patience,
-) -> Result<Option<Permit>, HoldError> {
-    let started = Instant::now();
-    let ids: Vec<i64> = proposal.tickets.iter().map(|ticket| ticket.id.0).collect();
-    let claimed = app.coordinator.claim(&ids).await;
-    patience.spent_on_locks(started.elapsed());
-    match claimed {
-        Ok(claim) if claim.is_live() => Ok(Some(Permit::Claimed(claim))),
-        Ok(_) | Err(ClaimError::Contended) => Ok(None),
-        Err(ClaimError::QuorumLost | ClaimError::TimedOut) => match app.config.without_locks {
-            WithoutLocks::Continue => {
-                metrics::counter!(LOCK_BYPASSED).increment(1);
-                Ok(Some(Permit::Bypassed))
-            }
-            WithoutLocks::Refuse => Err(HoldError::WithoutLocks),
-        },
-    }
-}
-
-/// A hold about to be committed. It brings its locks along, so that they are released with it.
+/// A hold about to be committed.
 struct Hold {
     id: ReservationId,
     buyer: UserId,
@@ -237,7 +198,6 @@ struct Hold {
     /// How long it lasts, unless its event says otherwise.
     ttl: Duration,
     key: Option<Key>,
-    _permit: Permit,
 }
 
 impl Change for Hold {
@@ -259,6 +219,14 @@ impl Change for Hold {
             ..Needs::default()
         }
         .with_key(self.key.as_ref())
+    }
+
+    fn foresee(&self, now: DateTime<Utc>) -> Option<Vec<(TicketId, SeenTicket)>> {
+        // The uses of a code are counted in the database alone.
+        let mirrored = self.proposal.mirrored.as_ref();
+        let mirrored = mirrored.filter(|_| self.code.is_none())?;
+        let tickets = self.proposal.tickets.iter();
+        foresee(mirrored, tickets.map(|ticket| ticket.id), now)
     }
 
     fn decide(&self, seen: &Seen) -> Result<(Reservation, Writes), HoldError> {

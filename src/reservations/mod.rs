@@ -27,12 +27,15 @@ mod commit;
 mod confirm;
 mod expire;
 mod extend;
+mod foresee;
 mod hold;
+mod lock;
 mod near_miss;
 mod patience;
 mod payment;
 mod problems;
 mod propose;
+mod queue;
 mod release;
 mod requests;
 mod store;
@@ -78,7 +81,7 @@ impl BoxOffice {
     pub fn closed(app: &App) -> Self {
         Self {
             app: app.clone(),
-            committer: Committer::idle(),
+            committer: Committer::idle(app),
         }
     }
 }

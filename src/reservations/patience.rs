@@ -1,13 +1,10 @@
 //! How long a hold goes on trying while others stand in its way.
 
-use metrics::Histogram;
 use rand::RngExt;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use super::hold::HoldError;
 use crate::config::Config;
-use crate::telemetry::LOCK_WAIT;
 
 /// The patience of one hold.
 pub struct Patience {
@@ -15,8 +12,6 @@ pub struct Patience {
     tries_left: u32,
     deadline: Instant,
     pause: Duration,
-    /// Time spent on locks so far, for the metrics.
-    locking: Duration,
 }
 
 impl Patience {
@@ -36,13 +31,7 @@ impl Patience {
             tries_left,
             deadline: Instant::now() + wait,
             pause: Duration::from_millis(4),
-            locking: Duration::ZERO,
         }
-    }
-
-    /// Adds what getting the locks took.
-    pub fn spent_on_locks(&mut self, time: Duration) {
-        self.locking += time;
     }
 
     /// Pauses for a random while, longer each time.
@@ -55,15 +44,7 @@ impl Patience {
         }
         self.tries_left = self.tries_left.saturating_sub(1);
         tokio::time::sleep(pause).await;
-        self.locking += pause;
         self.pause = (self.pause * 2).min(Duration::from_millis(64));
         Ok(())
-    }
-}
-
-impl Drop for Patience {
-    fn drop(&mut self) {
-        static WAITS: LazyLock<Histogram> = LazyLock::new(|| metrics::histogram!(LOCK_WAIT));
-        WAITS.record(self.locking);
     }
 }

@@ -177,9 +177,6 @@ impl From<HoldError> for Problem {
                 "retry_after_ms",
                 u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
             ),
-            HoldError::WithoutLocks => {
-                Self::unavailable("Too few lock nodes answer, and this instance needs them.")
-            }
             // The hold tries again after these, so that they are not answered.
             HoldError::Outrun(_) | HoldError::Gone(_) | HoldError::EventChanged => {
                 Self::internal(err)
@@ -237,6 +234,9 @@ impl From<ChangeError> for Problem {
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         match failure {
+            Failure::WithoutLocks => {
+                Self::unavailable("Too few lock nodes answer, and this instance needs them.")
+            }
             Failure::QueueFull => Self::unavailable("Too many changes wait to be made durable."),
             // Only between its commit and the moment its answer is looked up.
             Failure::AnsweredBefore => Self::new(
@@ -244,7 +244,8 @@ impl From<Failure> for Problem {
                 "Ask again in a moment for the answer of the first.",
             )
             .with("retry_after_ms", 100),
-            Failure::Interrupted => Self::internal(failure),
+            // Whoever holds tickets tries again, so that it is not answered.
+            Failure::Contended | Failure::Interrupted => Self::internal(failure),
             Failure::Db(err) => err.into(),
         }
     }

@@ -22,7 +22,6 @@ use crate::mirror::{Mirrored, Seats, Taken, ticket_status};
 use crate::state::App;
 
 /// Tickets that a buyer could get.
-#[derive(Debug)]
 pub struct Proposal {
     pub event: EventId,
     /// ISO 4217.
@@ -30,6 +29,8 @@ pub struct Proposal {
     /// Whether a customer may have only so many of the event's tickets.
     pub is_limited: bool,
     pub tickets: Vec<Proposed>,
+    /// Where they were seen; none where the database was asked.
+    pub mirrored: Option<Arc<Mirrored>>,
     /// Keeps other attempts of this instance from the same places.
     _marks: Option<Marks>,
 }
@@ -239,6 +240,7 @@ async fn named_by_the_database(
         currency: facts.currency,
         is_limited: facts.limit_per_customer.is_some(),
         tickets: found.into_iter().map(store::Candidate::proposed).collect(),
+        mirrored: None,
         _marks: None,
     })
 }
@@ -330,6 +332,7 @@ fn propose_from(
         currency: facts.event.currency.clone(),
         is_limited: facts.event.limit_per_customer.is_some(),
         tickets,
+        mirrored: Some(Arc::clone(mirrored)),
         _marks: marks,
     }
 }
@@ -357,11 +360,5 @@ struct Marks {
 impl Drop for Marks {
     fn drop(&mut self) {
         self.mirrored.seats().give_back(&self.tickets);
-    }
-}
-
-impl std::fmt::Debug for Marks {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Marks").field(&self.tickets).finish()
     }
 }

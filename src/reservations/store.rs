@@ -3,17 +3,19 @@
 mod batch;
 mod cancelled;
 mod grants;
+mod holds;
 mod payments;
 mod reservations;
 mod writes;
 
-pub use batch::{read, read_and_lock};
+pub use batch::read_and_lock;
 pub use cancelled::{mark_refunds_due, mark_settled, open_reservations, unsettled_events};
+pub use holds::hold_at_once;
 pub use payments::{lost_payments, mark_declined, mark_voided, mark_voiding};
 pub use reservations::{
     count_holds, due_holds, own_hold_of_ticket, own_reservation, own_reservations, tickets_of,
 };
-pub use writes::{write, write_at_once};
+pub use writes::write;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{

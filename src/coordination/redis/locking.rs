@@ -1,11 +1,12 @@
 //! Taking the locks of claims.
 //!
 //! The lock library takes one lock at a time, by a command of its own to every node. That is what a
-//! lone claim of one ticket does. What is claimed at the same moment goes in one pipeline a node, by the
+//! lone claim of one ticket does. What is claimed together goes in one pipeline a node, by the
 //! same rule: a key is set where there is none, with a value that nobody else knows and a time to live,
 //! and a lock is taken once a majority of all nodes has set it
 //! (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
 
+use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +17,18 @@ use redis::aio::ConnectionManager;
 use redis::{Pipeline, Value};
 use rslock::{Lock, LockManager};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use super::breaker::quorum;
 use super::probe::View;
-use super::together::Together;
 use super::unlocking::Unlocker;
 use crate::coordination::embedded::Marks;
 
 /// Takes locks, in tasks that are not the callers'.
-#[derive(Debug)]
 pub(super) struct Locker {
-    together: Together<Locking>,
+    asked: Asked,
     unlocker: Unlocker,
+    tasks: TaskTracker,
 }
 
 /// The lock nodes, and which of them answer.
@@ -40,95 +39,111 @@ pub(super) struct Asked {
 }
 
 impl Locker {
-    /// Starts in `background`; the locks that it is about to take are among `tasks`.
-    pub fn start(
-        asked: Asked,
-        unlocker: &Unlocker,
-        tasks: &TaskTracker,
-        background: &mut JoinSet<()>,
-    ) -> Self {
-        let begin = move |claims| asked.clone().lock(claims);
+    /// What it is about to take is among `tasks`.
+    pub fn new(asked: Asked, unlocker: Unlocker, tasks: TaskTracker) -> Self {
         Self {
-            together: Together::start(begin, tasks, background),
-            unlocker: unlocker.clone(),
+            asked,
+            unlocker,
+            tasks,
         }
     }
 
-    /// Takes the locks of a claim, to the end, whoever waits: a future that is dropped half-way would
-    /// leave keys behind until their TTL. If nobody waits for the result any more, they are given back.
-    pub fn begin(&self, tickets: Vec<i64>, ttl: Duration) -> oneshot::Receiver<Option<Locks>> {
+    /// Takes the locks of several claims, to the end, whoever waits: a future that is dropped half-way
+    /// would leave keys behind until their TTL. If nobody waits for the result any more, they are given
+    /// back.
+    pub fn begin(
+        &self,
+        claims: Vec<Vec<i64>>,
+        ttl: Duration,
+    ) -> oneshot::Receiver<Vec<Option<Locks>>> {
         let (result, outcome) = oneshot::channel();
-        self.together.send(Locking {
+        let locking = |tickets| Locking {
             locks: Locks::none_yet(&self.unlocker),
             tickets,
             ttl,
-            result,
+        };
+        let claims: Vec<_> = claims.into_iter().map(locking).collect();
+        let asked = self.asked.clone();
+        self.tasks.spawn(async move {
+            // What nobody takes is given back.
+            drop(result.send(asked.lock(claims).await));
         });
         outcome
     }
 }
 
+impl fmt::Debug for Locker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Locker").finish_non_exhaustive()
+    }
+}
+
 impl Asked {
-    /// Takes the locks of several claims, of which none waits for another.
-    async fn lock(self, claims: Vec<Locking>) {
+    /// Takes the locks of several claims, of which none waits for another; gives those of each that
+    /// got all of its own. The others are given back: a node that did not answer may have set a key all
+    /// the same, or may yet do so.
+    async fn lock(self, mut claims: Vec<Locking>) -> Vec<Option<Locks>> {
         let View { verdict, manager } = self.views.borrow().clone();
-        let Some(manager) = manager else {
+        let granted = match (manager, &mut claims[..]) {
             // The majority was lost meanwhile, as whoever waits will see.
-            for claim in claims {
-                claim.end(false);
+            (None, claims) => vec![false; claims.len()],
+            (Some(manager), [lone]) if lone.tickets.len() == 1 => {
+                vec![lock_one(&manager, lone).await]
             }
-            return;
+            (Some(manager), claims) => self.lock_all(&manager, &verdict.closed, claims).await,
         };
-        let is_lone = matches!(&claims[..], [claim] if claim.tickets.len() == 1);
-        if is_lone {
-            for claim in claims {
-                lock_one(&manager, claim).await;
-            }
-        } else {
-            self.lock_all(&manager, &verdict.closed, claims).await;
-        }
+        let claims = claims.into_iter().zip(granted);
+        claims
+            .map(|(claim, granted)| granted.then_some(claim.locks))
+            .collect()
     }
 
     /// Asks those nodes that answer for all locks at once, the first of them before the others: whom
     /// it refuses is a rival's second, and would only keep that one from a majority.
-    async fn lock_all(&self, manager: &LockManager, closed: &[bool], mut claims: Vec<Locking>) {
-        for claim in &mut claims {
+    async fn lock_all(
+        &self,
+        manager: &LockManager,
+        closed: &[bool],
+        claims: &mut [Locking],
+    ) -> Vec<bool> {
+        for claim in claims.iter_mut() {
             claim.name_locks(manager);
         }
         let asked = self.nodes.iter().zip(closed).filter(|(_, closed)| **closed);
         let mut asked = asked.map(|(node, _)| node);
-        let mut votes = 0;
+        let mut votes = vec![0; claims.len()];
+        let mut hopeful: Vec<usize> = (0..claims.len()).collect();
         if let Some(first) = asked.next()
-            && let Some(granted) = ask(first, &claims).await
+            && let Some(granted) = ask(first, claims, &hopeful).await
         {
-            votes = 1;
-            let mut granted = granted.into_iter();
-            let (passed, refused): (Vec<_>, Vec<_>) = claims
-                .into_iter()
-                .partition(|_| granted.next() == Some(true));
-            for claim in refused {
-                claim.end(false);
+            count(&mut votes, &hopeful, &granted);
+            hopeful.retain(|claim| votes[*claim] > 0);
+        }
+        if !hopeful.is_empty() {
+            let others = asked.map(|node| ask(node, claims, &hopeful));
+            for granted in join_all(others).await.into_iter().flatten() {
+                count(&mut votes, &hopeful, &granted);
             }
-            claims = passed;
         }
-        if claims.is_empty() {
-            return;
-        }
-        let answers = join_all(asked.map(|node| ask(node, &claims))).await;
-        for (index, claim) in claims.into_iter().enumerate() {
-            let granting = answers.iter().flatten().filter(|granted| granted[index]);
-            claim.end(votes + granting.count() >= quorum(self.nodes.len()));
-        }
+        let majority = quorum(self.nodes.len());
+        votes.into_iter().map(|votes| votes >= majority).collect()
     }
 }
 
-/// Asks a node for the locks of some claims; gives of each whether all of them were granted, or
-/// nothing where the node fails.
-async fn ask(node: &ConnectionManager, claims: &[Locking]) -> Option<Vec<bool>> {
-    let commands = commands(claims);
+fn count(votes: &mut [usize], hopeful: &[usize], granted: &[bool]) {
+    for (claim, granted) in hopeful.iter().zip(granted) {
+        votes[*claim] += usize::from(*granted);
+    }
+}
+
+/// Asks a node for the locks of those claims that are hopeful; gives of each whether all of them were
+/// granted, or nothing where the node fails.
+async fn ask(node: &ConnectionManager, claims: &[Locking], hopeful: &[usize]) -> Option<Vec<bool>> {
+    let claims: Vec<&Locking> = hopeful.iter().map(|claim| &claims[*claim]).collect();
+    let commands = commands(&claims);
     let set: Vec<Value> = commands.query_async(&mut node.clone()).await.ok()?;
     let mut set = set.iter();
-    let all_of = |claim: &Locking| {
+    let all_of = |claim: &&Locking| {
         let of_it = set.by_ref().take(claim.tickets.len());
         of_it.filter(|set| **set == Value::Okay).count() == claim.tickets.len()
     };
@@ -136,12 +151,12 @@ async fn ask(node: &ConnectionManager, claims: &[Locking]) -> Option<Vec<bool>> 
 }
 
 /// Takes the only lock of a claim in the library's own way.
-async fn lock_one(manager: &LockManager, mut claim: Locking) {
+async fn lock_one(manager: &LockManager, claim: &mut Locking) -> bool {
     let key = lock_key(claim.tickets[0]);
     let lock = manager.lock(key.as_bytes(), claim.ttl).await.ok();
     let granted = lock.is_some();
     claim.locks.held.extend(lock);
-    claim.end(granted);
+    granted
 }
 
 /// The locks of a claim, about to be taken.
@@ -149,7 +164,6 @@ struct Locking {
     tickets: Vec<i64>,
     ttl: Duration,
     locks: Locks,
-    result: oneshot::Sender<Option<Locks>>,
 }
 
 impl Locking {
@@ -164,16 +178,9 @@ impl Locking {
         });
         self.locks.held.extend(locks);
     }
-
-    /// Tells who waits for it. What nobody takes is given back, granted or not: a node that did not
-    /// answer may have set a key all the same, or may yet do so.
-    fn end(self, granted: bool) {
-        let locks = granted.then_some(self.locks);
-        drop(self.result.send(locks));
-    }
 }
 
-fn commands(claims: &[Locking]) -> Pipeline {
+fn commands(claims: &[&Locking]) -> Pipeline {
     let mut commands = Pipeline::new();
     if claims.iter().any(|claim| claim.tickets.len() > 1) {
         // One after the other at each node, two claims that overlap cannot each have some of it.

@@ -2,10 +2,10 @@
 //! messages over another Redis.
 //!
 //! ```text
-//!  claim ─ mark in this process (else Contended) ─ task: lock the tickets on all nodes
+//!  claim ─ task: lock the tickets of all that are claimed together on all nodes
 //!    │ waits for
-//!    ├─ all are taken ────────────────────────────> Claim
-//!    ├─ one is refused: unlock the rest ──────────> Contended
+//!    ├─ all of one's are taken ───────────────────> Claim
+//!    ├─ one of them is refused: unlock the rest ──> Contended
 //!    └─ a node falls silent, or half of the TTL ──> TimedOut; the task unlocks what it still gets
 //! ```
 //!
@@ -40,7 +40,8 @@ use self::node::Node;
 use self::probe::View;
 use self::unlocking::Unlocker;
 use super::{
-    Claim, ClaimError, Embedded, Health, Held, LockHealth, News, NodeHealth, SeatChange, Status,
+    Claim, ClaimError, Embedded, Health, Held, LockHealth, Marks, News, NodeHealth, SeatChange,
+    Status,
 };
 
 /// How long a start waits for the first answers of the nodes.
@@ -109,7 +110,7 @@ impl Redis {
             nodes,
             views: views.clone(),
         };
-        let locker = Locker::start(asked, &unlocker, &tasks, &mut background);
+        let locker = Locker::new(asked, unlocker, tasks.clone());
         let messages = match message_node.clone() {
             Some(node) => Some(Messages::start(node, tasks.clone(), &mut background).await),
             None => None,
@@ -137,33 +138,43 @@ impl Redis {
         })
     }
 
-    /// `tickets` are in ascending order, each named once.
-    pub(super) async fn claim(&self, tickets: Vec<i64>) -> Result<Claim, ClaimError> {
-        // Rivals within this process are refused without I/O, and cannot split the votes of the
-        // nodes between them.
-        let marks = self.in_process.claim(&tickets)?;
+    /// The tickets that somebody in this process works on. Rivals here are refused without I/O, and
+    /// cannot split the votes of the nodes between them.
+    pub(super) fn in_process(&self) -> &Embedded {
+        &self.in_process
+    }
+
+    pub(super) async fn claim(&self, marked: Vec<Marks>) -> Vec<Result<Claim, ClaimError>> {
         let mut views = self.views.clone();
         let silences = {
             let view = views.borrow();
-            if view.manager.is_none() {
-                return Err(ClaimError::QuorumLost);
-            }
-            view.verdict.silences
+            view.manager.as_ref().map(|_| view.verdict.silences)
+        };
+        let Some(silences) = silences else {
+            return refused(marked.len(), ClaimError::QuorumLost);
         };
         let live_until = Instant::now() + self.validity();
-        let outcome = tokio::select! {
+        let tickets = marked.iter().map(|marks| marks.tickets.clone()).collect();
+        let taken = tokio::select! {
             biased;
-            Ok(locks) = self.locker.begin(tickets, self.lock_ttl) => locks.ok_or(ClaimError::Contended),
-            () = node_falls_silent(&mut views, silences) => Err(ClaimError::TimedOut),
-            () = sleep(self.lock_ttl / 2) => Err(ClaimError::TimedOut),
+            Ok(taken) = self.locker.begin(tickets, self.lock_ttl) => taken,
+            () = node_falls_silent(&mut views, silences) => {
+                return refused(marked.len(), self.lost_quorum_or(ClaimError::TimedOut));
+            }
+            () = sleep(self.lock_ttl / 2) => {
+                return refused(marked.len(), self.lost_quorum_or(ClaimError::TimedOut));
+            }
         };
-        // Without a claim the marks end here. Whatever the task still holds, the nodes know of it.
-        let mut locks = outcome.map_err(|error| self.lost_quorum_or(error))?;
-        locks.keep(marks);
-        Ok(Claim {
-            live_until: Some(live_until),
-            _held: Held::Redis(locks),
-        })
+        let claim = |(locks, marks): (Option<Locks>, Marks)| {
+            // Without a claim the marks end here. Whatever was set at a node, it knows of it.
+            let mut locks = locks.ok_or_else(|| self.lost_quorum_or(ClaimError::Contended))?;
+            locks.keep(marks);
+            Ok(Claim {
+                live_until: Some(live_until),
+                _held: Held::Redis(locks),
+            })
+        };
+        taken.into_iter().zip(marked).map(claim).collect()
     }
 
     pub(super) fn publish(&self, changes: Vec<SeatChange>) {
@@ -230,6 +241,10 @@ impl Redis {
             otherwise
         }
     }
+}
+
+fn refused(count: usize, error: ClaimError) -> Vec<Result<Claim, ClaimError>> {
+    (0..count).map(|_| Err(error)).collect()
 }
 
 /// Ends when a node falls silent beyond those `silences` that were known, or the probes are gone.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::HeldTicket;
 use crate::codes::{CodeText, store as codes};
-use crate::db::{self, Column, Db, Rows};
+use crate::db::{self, Column, Rows};
 use crate::entity::code;
 use crate::entity::payment::PaymentStatus;
 use crate::entity::reservation;
@@ -28,15 +28,6 @@ pub async fn read_and_lock(tx: &DatabaseTransaction, needs: Claimed) -> Result<S
         connection: tx,
         // SQLite has one writer at a time, and this is it.
         locks_rows: tx.get_database_backend() == DatabaseBackend::Postgres,
-    };
-    reader.read(needs).await
-}
-
-/// Reads what a batch needs as it is now; others may change it as soon as it is read.
-pub async fn read(db: &Db, needs: Claimed) -> Result<Seen, DbErr> {
-    let reader = Reader {
-        connection: db.writer(),
-        locks_rows: false,
     };
     reader.read(needs).await
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::grants::mark_granted;
-use crate::db::{self, Column, Db, Rows};
+use crate::db::{self, Column, Rows};
 use crate::entity::payment;
 use crate::entity::reservation;
 use crate::entity::ticket::TicketStatus;
@@ -31,13 +31,6 @@ pub async fn write(tx: &DatabaseTransaction, mut writes: Writes) -> Result<bool,
     }
     let expected = rows_touched(&parts);
     Ok(write_in_turn(tx, parts).await? == expected)
-}
-
-/// On PostgreSQL, writes everything but mails by a statement that needs no transaction around it:
-/// all of it, or nothing and an error after which to try again.
-pub async fn write_at_once(db: &Db, writes: Writes) -> Result<(), DbErr> {
-    let parts = parts(writes, DatabaseBackend::Postgres);
-    write_as_one(db.writer(), parts).await
 }
 
 /// Rows, and the statements that write them.
@@ -351,7 +344,7 @@ fn mark_paid(paid: &[PaymentId], backend: DatabaseBackend) -> Part {
     }
 }
 
-fn keep_answers(answers: Vec<KeptAnswer>) -> Part {
+pub(super) fn keep_answers(answers: Vec<KeptAnswer>) -> Part {
     let rows_touched = answers.len() as u64;
     let users = answers.iter().map(|a| a.user.0).collect();
     let times = answers.iter().map(|a| a.at).collect();
