@@ -122,7 +122,7 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .context("failed to read who may still act")?;
     greet(&app);
-    server::run(app.clone(), metrics, listeners, terminated()?).await?;
+    server::run(app.clone(), metrics, listeners, terminated()?).await;
     app.db.clone().close().await;
     tracing::info!("stopped");
     Ok(())

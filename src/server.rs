@@ -1,6 +1,7 @@
 //! The server: what answers on which address, what runs in the background, and how it all ends.
 
 mod background;
+mod connections;
 mod edge;
 mod idle;
 mod names;
@@ -8,25 +9,25 @@ mod tally;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::http::Method;
 use poem::web::{Html, Redirect};
 use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, PathPattern, Request, Response, Result, Route, Server, get,
+    Endpoint, EndpointExt, IntoEndpoint, PathPattern, Request, Response, Result, Route, get,
 };
-use poem_openapi::OpenApiService;
-use std::convert::Infallible;
+use poem_openapi::{OpenApi, OpenApiService};
+use std::collections::HashMap;
 use std::future::Future;
-use std::io;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::idle::IdleAcceptor;
 use self::names::RouteNames;
 use crate::health::HealthApi;
 use crate::openapi;
 use crate::reservations::BoxOffice;
+use crate::reservations::api::ReservationsApi;
 use crate::state::App;
-use crate::telemetry;
+use crate::telemetry::{self, OkOrLog};
 
 /// Where the server listens.
 pub struct Listeners {
@@ -45,16 +46,17 @@ pub async fn run(
     metrics: PrometheusHandle,
     listeners: Listeners,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let stop = CancellationToken::new();
     let office = BoxOffice::open(&app);
     let background = background::start(&office, &metrics, &stop);
     let drain = Duration::from_secs(app.config.drain_secs.into());
 
-    let operators = tokio::spawn(server(listeners.metrics)?.run_with_graceful_shutdown(
+    let operators = tokio::spawn(connections::serve(
+        listeners.metrics,
         operator_routes(&app, metrics),
         stop.clone().cancelled_owned(),
-        Some(Duration::from_secs(1)),
+        Duration::from_secs(1),
     ));
     let draining = app.clone();
     let shutdown = async move {
@@ -63,17 +65,13 @@ pub async fn run(
         draining.start_draining();
         ::metrics::gauge!(telemetry::DRAINING).set(1.0);
     };
-    let served = server(listeners.api)?
-        .run_with_graceful_shutdown(public_routes(&app, &office), shutdown, Some(drain))
-        .await;
+    let routes = public_routes(&app, &office);
+    connections::serve(listeners.api, routes, shutdown, drain).await;
 
     finish(&app, drain).await;
     stop.cancel();
     background.await;
-    if let Ok(Err(err)) = operators.await {
-        tracing::warn!(error = %err, "the metrics listener failed");
-    }
-    served
+    operators.await.ok_or_log("serving operators");
 }
 
 /// What the public may call.
@@ -94,22 +92,56 @@ pub fn public_routes(app: &App, office: &BoxOffice) -> impl Endpoint + use<> {
                     .body(document.clone())
             })),
         );
-    let calls = service.into_endpoint();
-    edge::guard(app, Public { pages, calls }, names)
+    let public = Public {
+        rush: rush(office),
+        rush_pattern: PathPattern(RUSH.into()),
+        calls: service.into_endpoint(),
+        pages,
+    };
+    edge::guard(app, public, names)
 }
 
 /// The calls, each below a prefix, and the pages. Nested in one another's routes, every call would be
 /// routed twice.
 struct Public {
-    pages: Route,
+    rush: BoxEndpoint<'static>,
+    rush_pattern: PathPattern,
     calls: BoxEndpoint<'static>,
+    pages: Route,
+}
+
+/// What a crowd posts to when a sale opens. It is not looked for among the other calls: the layers in
+/// which those are cost as much again as refusing does.
+const RUSH: &str = "/api/reservations";
+
+fn rush(office: &BoxOffice) -> BoxEndpoint<'static> {
+    let office = office.clone();
+    let mut calls = HashMap::new();
+    ReservationsApi { office }.add_routes(&mut calls);
+    let methods = calls.get_mut(RUSH);
+    let post = methods.and_then(|methods| methods.remove(&Method::POST));
+    post.expect("reservations are made there")
 }
 
 impl Endpoint for Public {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let Some(prefix) = prefix_of_calls(request.uri().path()) else {
+        let path = request.uri().path();
+        if request.method() == Method::POST && path == RUSH {
+            let pattern = self.rush_pattern.clone();
+            return match self.rush.call(request).await {
+                Ok(mut response) => {
+                    response.set_data(pattern);
+                    Ok(response)
+                }
+                Err(mut err) => {
+                    err.set_data(pattern);
+                    Err(err)
+                }
+            };
+        }
+        let Some(prefix) = prefix_of_calls(path) else {
             return self.pages.call(request).await;
         };
         self.calls.call(request).await.map_err(|mut err| {
@@ -154,12 +186,6 @@ async fn finish(app: &App, within: Duration) {
         tracing::warn!("gave up waiting for what was in flight");
     }
     app.coordinator.drain(Duration::from_secs(2)).await;
-}
-
-fn server(listener: TcpListener) -> io::Result<Server<Infallible, IdleAcceptor>> {
-    // Longer than the load balancer keeps an idle connection, so that it closes first.
-    let acceptor = IdleAcceptor::new(listener, Duration::from_secs(75))?;
-    Ok(Server::new_with_acceptor(acceptor))
 }
 
 #[cfg(test)]

@@ -1,46 +1,12 @@
 //! Connections that end when nothing has come or gone for a while.
-//!
-//! The server of the HTTP library has a time limit too, but with a task beside each connection, which
-//! runs whenever anything is read or written.
 
-use poem::http::uri::Scheme;
-use poem::listener::{Acceptor, TcpAcceptor};
-use poem::web::{LocalAddr, RemoteAddr};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
-
-/// Accepts connections that may be idle for so long.
-pub struct IdleAcceptor {
-    acceptor: TcpAcceptor,
-    most: Duration,
-}
-
-impl IdleAcceptor {
-    /// On a listener.
-    pub fn new(listener: TcpListener, most: Duration) -> io::Result<Self> {
-        let acceptor = TcpAcceptor::from_tokio(listener)?;
-        Ok(Self { acceptor, most })
-    }
-}
-
-impl Acceptor for IdleAcceptor {
-    type Io = IdleStream<TcpStream>;
-
-    fn local_addr(&self) -> Vec<LocalAddr> {
-        self.acceptor.local_addr()
-    }
-
-    async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
-        let (stream, local, remote, scheme) = self.acceptor.accept().await?;
-        Ok((IdleStream::new(stream, self.most), local, remote, scheme))
-    }
-}
 
 /// A connection that looks as if the other side had closed it once it was idle for too long.
 pub struct IdleStream<S> {
@@ -52,7 +18,8 @@ pub struct IdleStream<S> {
 }
 
 impl<S> IdleStream<S> {
-    fn new(stream: S, most: Duration) -> Self {
+    /// That may be idle for so long.
+    pub fn new(stream: S, most: Duration) -> Self {
         Self {
             stream,
             most,
