@@ -75,8 +75,7 @@ impl Committer {
             waiting: Mutex::new(waiting),
             turn: Mutex::new(()),
         });
-        // On PostgreSQL one batch may overtake another; SQLite has one writer.
-        let batches = if app.db.is_postgres() { 2 } else { 1 };
+        let batches = if app.db.is_postgres() { AT_ONCE } else { 1 };
         for _ in 0..batches {
             tokio::spawn(commit_batches(app.clone(), Arc::clone(&line)));
         }
@@ -138,7 +137,10 @@ const OVERTAKEN_AFTER: Duration = Duration::from_millis(50);
 
 /// So many changes are worth a batch of their own while another is on its way. Fewer gather on: each
 /// batch costs the database and the lock nodes as much as several changes do.
-const MANY: usize = 32;
+const MANY: usize = 64;
+
+/// How many batches may be on their way at once on PostgreSQL. SQLite has one writer.
+const AT_ONCE: usize = 3;
 
 /// Takes what waits and commits it, until nothing can come any more.
 async fn commit_batches(app: App, line: Arc<Line>) {
