@@ -153,6 +153,12 @@ impl Db {
         now(self.read.get_database_backend())
     }
 
+    /// With how many digits after the point the database keeps the seconds of a time.
+    pub fn digits_of_seconds(&self) -> u16 {
+        // SQLite has times as texts, with as many digits as its own clock gives.
+        if self.is_postgres() { 6 } else { 3 }
+    }
+
     /// Asks the database for its present time; also the probe that it is there.
     pub async fn read_time(&self) -> Result<DateTime<Utc>, DbErr> {
         read_time(&self.read).await

@@ -4,7 +4,7 @@
 //! transactions commit, so a lower one may turn up later: ids that were left out are asked for again
 //! until no transaction can be that old.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::DbErr;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -100,11 +100,12 @@ impl Mirror {
         Ok(healed)
     }
 
-    /// The database's time, as far as it is known without asking: some milliseconds less than it is,
-    /// and not more.
+    /// The database's time, as far as it is known without asking and as finely as the database keeps
+    /// it: some milliseconds less than it is, and not more.
     pub fn now(&self) -> Option<DateTime<Utc>> {
         let clock = *self.0.feed.clock();
-        clock.map(|clock| clock.database + clock.told_at.elapsed())
+        let now = clock.map(|clock| clock.database + clock.told_at.elapsed());
+        now.map(|now| now.trunc_subsecs(self.0.db.digits_of_seconds()))
     }
 
     /// Takes over rows of the ledger, which do not say of which event they are.

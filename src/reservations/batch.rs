@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use super::store::HeldTicket;
 use crate::codes::CodeText;
-use crate::entity::code;
 use crate::entity::event::EventStatus;
 use crate::entity::ledger::Cause;
 use crate::entity::payment::{self, PaymentStatus};
 use crate::entity::ticket::TicketStatus;
-use crate::entity::{application, reservation};
+use crate::entity::{application, code, reservation};
 use crate::idempotency::{KeptAnswer, Key};
 use crate::ids::{ApplicationId, EventId, PaymentId, ReservationId, TicketId, UserId, ZoneId};
 use crate::mail::Mail;

@@ -20,11 +20,11 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
@@ -65,29 +65,37 @@ pub trait Change: Send + Sync + 'static {
 pub struct Committer {
     app: App,
     queue: mpsc::Sender<Box<dyn Queued>>,
+    line: Arc<Line>,
 }
 
 impl Committer {
     /// Starts the committer. It ends when nobody can ask it for anything any more.
     pub fn start(app: &App) -> Self {
-        let (queue, waiting) = mpsc::channel(app.config.commit_queue());
-        let line = Arc::new(Line {
-            waiting: Mutex::new(waiting),
-            turn: Mutex::new(()),
-        });
+        let committer = Self::with_queue(app, app.config.commit_queue());
         let batches = if app.db.is_postgres() { AT_ONCE } else { 1 };
         for _ in 0..batches {
-            tokio::spawn(commit_batches(app.clone(), Arc::clone(&line)));
+            tokio::spawn(commit_batches(app.clone(), Arc::clone(&committer.line)));
         }
-        let app = app.clone();
-        Self { app, queue }
+        committer
     }
 
     /// A committer that commits nothing, for what needs none: the OpenAPI document.
     pub fn idle(app: &App) -> Self {
-        let (queue, _) = mpsc::channel(1);
-        let app = app.clone();
-        Self { app, queue }
+        Self::with_queue(app, 1)
+    }
+
+    fn with_queue(app: &App, most: usize) -> Self {
+        let (queue, waiting) = mpsc::channel(most);
+        let line = Line {
+            waiting: Mutex::new(waiting),
+            turn: Mutex::new(()),
+            many: Notify::new(),
+        };
+        Self {
+            app: app.clone(),
+            queue,
+            line: Arc::new(line),
+        }
     }
 
     /// Makes a change durable.
@@ -100,6 +108,9 @@ impl Committer {
         let entry = Entry::new(change, needs, marks, reply);
         if self.queue.try_send(Box::new(entry)).is_err() {
             return Err(Failure::QueueFull.into());
+        }
+        if self.queue.max_capacity() - self.queue.capacity() >= MANY {
+            self.line.many.notify_one();
         }
         outcome
             .await
@@ -130,6 +141,30 @@ struct Line {
     waiting: Mutex<Queue>,
     /// Whose batch is on its way.
     turn: Mutex<()>,
+    /// Told when many wait.
+    many: Notify,
+}
+
+impl Line {
+    /// Waits until the batch before is done, or many wait, or it takes too long. Gives the turn where
+    /// no other batch is on its way.
+    async fn wait_for_turn(&self, queue: Option<&Queue>) -> Option<MutexGuard<'_, ()>> {
+        let many_wait = async {
+            match queue {
+                Some(queue) => {
+                    while queue.len() < MANY {
+                        self.many.notified().await;
+                    }
+                }
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            turn = timeout(OVERTAKEN_AFTER, self.turn.lock()) => turn.ok(),
+            () = many_wait => None,
+        }
+    }
 }
 
 /// Long for a batch: it waits for somebody else's transaction, and others should not wait with it.
@@ -148,9 +183,10 @@ async fn commit_batches(app: App, line: Arc<Line>) {
     loop {
         let mut queue = if waiting.is_empty() {
             let mut queue = line.waiting.lock().await;
-            if queue.recv_many(&mut waiting, BATCH).await == 0 {
+            let Some(first) = queue.recv().await else {
                 return;
-            }
+            };
+            waiting.push(first);
             // The runtime runs what was woken last first. Whoever else is about to come goes before.
             yield_now().await;
             Some(queue)
@@ -158,7 +194,14 @@ async fn commit_batches(app: App, line: Arc<Line>) {
             // Not waiting: whoever has the queue may wait for long, and these have been put off.
             line.waiting.try_lock().ok()
         };
-        let turn = gather(&line, queue.as_deref_mut(), &mut waiting).await;
+        let turn = line.wait_for_turn(queue.as_deref()).await;
+        if let Some(queue) = &mut queue {
+            while waiting.len() < BATCH
+                && let Ok(entry) = queue.try_recv()
+            {
+                waiting.push(entry);
+            }
+        }
         drop(queue);
         let batch = take_apart(&mut waiting);
         let done = async {
@@ -172,35 +215,6 @@ async fn commit_batches(app: App, line: Arc<Line>) {
             tracing::error!("a batch of changes was interrupted");
         }
         drop(turn);
-    }
-}
-
-/// Adds what comes until the batch before is done, or these are many, or it takes too long. Gives the
-/// turn where this is the only batch on its way.
-async fn gather<'a>(
-    line: &'a Line,
-    mut queue: Option<&mut Queue>,
-    waiting: &mut Vec<Box<dyn Queued>>,
-) -> Option<MutexGuard<'a, ()>> {
-    let mut turn = pin!(timeout(OVERTAKEN_AFTER, line.turn.lock()));
-    loop {
-        let more = async {
-            match &mut queue {
-                Some(queue) if waiting.len() < BATCH => {
-                    queue.recv_many(waiting, BATCH - waiting.len()).await
-                }
-                _ => 0,
-            }
-        };
-        tokio::select! {
-            biased;
-            // Before the turn is looked at: what is there comes along.
-            1.. = more => {}
-            turn = &mut turn => return turn.ok(),
-        }
-        if waiting.len() >= MANY {
-            return turn.as_mut().now_or_never()?.ok();
-        }
     }
 }
 
@@ -257,7 +271,11 @@ async fn try_commit(
     batch: &mut [Box<dyn Queued>],
     attempt: u32,
 ) -> Result<Vec<SeatChange>, BatchError> {
-    let foreseen = if attempt == 1 { foresee(app, batch) } else { None };
+    let foreseen = if attempt == 1 {
+        foresee(app, batch)
+    } else {
+        None
+    };
     match foreseen {
         Some((now, seen)) => commit_foreseen(app, batch, now, seen).await,
         None => commit_locked(app, batch).await,

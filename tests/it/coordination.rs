@@ -27,11 +27,11 @@ async fn two_instances_never_hold_the_same_ticket_with_one_three_and_five_nodes(
         for rival in [&two, &one] {
             assert_eq!(refused(rival, &[1]).await, ClaimError::Contended);
         }
-        claim.release();
+        drop(claim);
         let claim = claim_soon(&two, &[1]).await;
         assert_eq!(refused(&one, &[0, 1]).await, ClaimError::Contended);
         drop(claim);
-        claim_soon(&one, &[0, 1]).await.release();
+        drop(claim_soon(&one, &[0, 1]).await);
         one.drain(secs(2)).await;
         two.drain(secs(2)).await;
         nothing_is_locked(&nodes).await;
@@ -91,7 +91,7 @@ async fn a_race_of_three_instances_has_at_most_one_winner_and_soon_one() {
     for ticket in 0..100 {
         let claims = instances.iter().map(|instance| {
             let instance = Arc::clone(instance);
-            tokio::spawn(async move { instance.claim(&[ticket]).await })
+            tokio::spawn(async move { claim(&instance, &[ticket]).await })
         });
         let claims = join_all(claims).await;
         let won = claims
@@ -101,7 +101,7 @@ async fn a_race_of_three_instances_has_at_most_one_winner_and_soon_one() {
         assert!(won <= 1, "{claims:?}");
         if won == 0 {
             // Each had the vote of one node, so that none had a majority.
-            claim_soon(&instances[0], &[ticket]).await.release();
+            drop(claim_soon(&instances[0], &[ticket]).await);
         }
     }
 }
@@ -114,7 +114,7 @@ async fn overlapping_claims_in_opposite_orders_do_not_block_each_other() {
         let base = round * 10;
         let first = [base + 1, base + 2, base + 3];
         let second = [base + 3, base + 2, base + 1];
-        let (a, b) = tokio::join!(one.claim(&first), two.claim(&second));
+        let (a, b) = tokio::join!(claim(&one, &first), claim(&two, &second));
         assert!(a.is_err() || b.is_err(), "both have them");
         // Two rivals cannot split three votes. On a busy machine a node may seem to hang, though.
         let contended = |claim: &Result<_, _>| matches!(claim, Err(ClaimError::Contended));
@@ -131,7 +131,7 @@ async fn a_contended_claim_gives_back_what_it_had_taken() {
     let [one, two] = [instance(&nodes).await, instance(&nodes).await];
     let _three = claim_soon(&one, &[3]).await;
     assert_eq!(refused(&two, &[1, 2, 3]).await, ClaimError::Contended);
-    claim_soon(&one, &[1, 2]).await.release();
+    drop(claim_soon(&one, &[1, 2]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +140,7 @@ async fn a_dead_node_of_three_is_not_missed() {
     let coordinator = instance(&nodes).await;
     nodes[1].stop().await;
     for ticket in 0..100 {
-        claim_soon(&coordinator, &[ticket]).await.release();
+        drop(claim_soon(&coordinator, &[ticket]).await);
     }
     until_locks_are(&coordinator, Status::Degraded).await;
     let seen = coordinator.health().locks.unwrap().nodes;
@@ -149,7 +149,7 @@ async fn a_dead_node_of_three_is_not_missed() {
 
     nodes[1].start_again().await;
     until_locks_are(&coordinator, Status::Up).await;
-    claim_soon(&coordinator, &[1]).await.release();
+    drop(claim_soon(&coordinator, &[1]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,7 +167,7 @@ async fn without_a_quorum_claims_are_refused_and_return_with_it() {
     }
     nodes[0].start_again().await;
     until_locks_are(&coordinator, Status::Degraded).await;
-    claim_soon(&coordinator, &[1]).await.release();
+    drop(claim_soon(&coordinator, &[1]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,7 +185,7 @@ async fn when_a_majority_hangs_claims_are_refused_until_it_goes_on() {
     nodes[0].resume().await;
     nodes[1].resume().await;
     until_locks_are(&coordinator, Status::Up).await;
-    claim_soon(&coordinator, &[1]).await.release();
+    drop(claim_soon(&coordinator, &[1]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -199,7 +199,7 @@ async fn a_claim_that_meets_a_hung_node_leaves_no_lock_behind() {
     );
     coordinator.drain(secs(3)).await;
     // The others go on without it, and what it has missed is not held against anybody.
-    claim_soon(&coordinator, &[1, 2, 3]).await.release();
+    drop(claim_soon(&coordinator, &[1, 2, 3]).await);
     coordinator.drain(secs(3)).await;
     nodes[0].resume().await;
     until_locks_are(&coordinator, Status::Up).await;
@@ -213,7 +213,7 @@ async fn a_caller_that_goes_away_leaves_no_lock_behind() {
     for attempt in 0..50 {
         // From before the first command to after the last.
         let patience = Duration::from_micros(attempt * 40);
-        drop(timeout(patience, coordinator.claim(&[1, 2])).await);
+        drop(timeout(patience, claim(&coordinator, &[1, 2])).await);
     }
     coordinator.drain(secs(5)).await;
     nothing_is_locked(&nodes).await;
@@ -228,7 +228,7 @@ async fn a_claim_past_its_time_is_not_live_and_does_not_unlock_its_successor() {
     sleep(ttl).await;
     assert!(!late.is_live());
     let successor = claim_soon(&two, &[1]).await;
-    late.release();
+    drop(late);
     one.drain(secs(1)).await;
     assert_eq!(refused(&one, &[1]).await, ClaimError::Contended);
     assert!(successor.is_live());
@@ -243,10 +243,10 @@ async fn wiping_every_node_frees_the_tickets_and_breaks_nothing() {
         node.flush().await;
     }
     let successor = claim_soon(&two, &[1]).await;
-    forgotten.release();
+    drop(forgotten);
     one.drain(secs(1)).await;
     assert_eq!(refused(&one, &[1]).await, ClaimError::Contended);
-    successor.release();
+    drop(successor);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,7 +262,7 @@ async fn nodes_that_are_down_at_the_start_are_no_error_and_are_found_later() {
         node.start_again().await;
     }
     until_locks_are(&coordinator, Status::Up).await;
-    claim_soon(&coordinator, &[1]).await.release();
+    drop(claim_soon(&coordinator, &[1]).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -346,26 +346,36 @@ async fn instance_with_ttl(nodes: &[RedisNode], lock_ttl: Duration) -> Arc<Coord
     Arc::new(Coordinator::Redis(Redis::connect(config).await.unwrap()))
 }
 
-/// Claims each of these tickets in a task of its own, all at once; winners keep what they have.
+/// Claims each of these tickets for somebody else, all together; winners keep what they have. Those
+/// that are claimed in the same process come first.
 async fn claim_at_once(
-    coordinator: &Arc<Coordinator>,
+    coordinator: &Coordinator,
     tickets: impl Iterator<Item = i64>,
 ) -> Vec<Result<Claim, ClaimError>> {
-    let claims = tickets.map(|ticket| {
-        let coordinator = Arc::clone(coordinator);
-        tokio::spawn(async move { coordinator.claim(&[ticket]).await })
-    });
-    let claims = join_all(claims).await;
-    claims.into_iter().map(Result::unwrap).collect()
+    let (mut outcomes, mut marked) = (Vec::new(), Vec::new());
+    for ticket in tickets {
+        match coordinator.mark(&[ticket]) {
+            Ok(marks) => marked.push(marks),
+            Err(refused) => outcomes.push(Err(refused)),
+        }
+    }
+    outcomes.extend(coordinator.claim(marked).await);
+    outcomes
+}
+
+/// Makes one attempt to claim these tickets.
+async fn claim(coordinator: &Coordinator, tickets: &[i64]) -> Result<Claim, ClaimError> {
+    let marks = coordinator.mark(tickets)?;
+    coordinator.claim(vec![marks]).await.remove(0)
 }
 
 /// Tries as a caller would, for a few seconds at the most.
 async fn claim_soon(coordinator: &Coordinator, tickets: &[i64]) -> Claim {
-    eventually(secs(5), async || coordinator.claim(tickets).await).await
+    eventually(secs(5), async || claim(coordinator, tickets).await).await
 }
 
 async fn refused(coordinator: &Coordinator, tickets: &[i64]) -> ClaimError {
-    coordinator.claim(tickets).await.unwrap_err()
+    claim(coordinator, tickets).await.unwrap_err()
 }
 
 fn lock_status(coordinator: &Coordinator) -> Status {

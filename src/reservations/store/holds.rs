@@ -105,7 +105,10 @@ fn made(new: &[reservation::Model]) -> Rows {
         .with("user_id", Column::Uuids(all(new, |r| r.user_id)))
         .with("event_id", Column::Integers(all(new, |r| r.event_id)))
         .with("expires_at", Column::Times(all(new, |r| r.expires_at)))
-        .with("total_amount", Column::Integers(all(new, |r| r.total_amount)))
+        .with(
+            "total_amount",
+            Column::Integers(all(new, |r| r.total_amount)),
+        )
         .with("currency", Column::Texts(all(new, |r| r.currency.clone())))
 }
 
@@ -119,8 +122,14 @@ fn wanted(moves: &[Move], seen: &Seen) -> Rows {
         .with("ticket_id", Column::Integers(all(moves, |m| m.ticket.0)))
         .with("zone_id", Column::Integers(all(moves, zone)))
         .with("version", Column::Integers(all(moves, |m| m.version)))
-        .with("price_amount", Column::Integers(all(moves, |m| m.price_amount)))
-        .with("reservation_id", Column::Uuids(all(moves, |m| m.reservation.0)))
+        .with(
+            "price_amount",
+            Column::Integers(all(moves, |m| m.price_amount)),
+        )
+        .with(
+            "reservation_id",
+            Column::Uuids(all(moves, |m| m.reservation.0)),
+        )
 }
 
 fn assumed(zones: &[&SeenTicket]) -> Rows {
