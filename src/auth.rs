@@ -5,11 +5,11 @@
 
 use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use poem::http::HeaderMap;
 use poem::http::header::AUTHORIZATION;
-use poem::web::headers::{self, HeaderMapExt};
+use poem::web::headers::{Authorization, HeaderMapExt, authorization};
 use poem::{Request, RequestBody};
 use poem_openapi::auth::Bearer;
-use poem_openapi::error::AuthorizationError;
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, SecurityScheme};
 use serde::{Deserialize, Serialize};
@@ -70,14 +70,23 @@ impl<'a> ApiExtractor<'a> for SignedIn {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
-        let headers = request.headers();
-        let bearer = headers.typed_get::<headers::Authorization<headers::authorization::Bearer>>();
-        let bearer = bearer.ok_or(AuthorizationError)?;
-        Ok(Self(read_token(app_of(request), bearer.token())?))
+        Ok(Self(caller(app_of(request), request.headers())?))
     }
 }
 
 const ACCESS_TOKEN: &str = "access_token";
+
+/// Who is calling, by the token that a request brings.
+pub fn caller(app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+    let bearer = headers.typed_get::<Authorization<authorization::Bearer>>();
+    let bearer = bearer.ok_or_else(no_token)?;
+    read_token(app, bearer.token())
+}
+
+/// A request brings no token.
+pub fn no_token() -> Problem {
+    unauthenticated("Send Authorization: Bearer <access_token>.")
+}
 
 /// An access token of an account with the role `admin`.
 #[derive(SecurityScheme)]

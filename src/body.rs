@@ -5,15 +5,21 @@
 //! reads the body first, with the path it was at when it failed, and then `poem_openapi` checks
 //! the bounds that the OpenAPI document states.
 
-use futures_util::StreamExt;
-use poem::{FromRequest, IntoResponse, Request, RequestBody, Response, Result};
-use poem_openapi::payload::{Json, ParsePayload, Payload};
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as HttpBody;
+use poem::http::header::CONTENT_TYPE;
+use poem::http::{HeaderMap, HeaderValue};
+use poem::{FromRequest, IntoResponse, Request, RequestBody, Response};
+use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaResponses, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseFromJSON, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::error::Error;
 
 use crate::problem::{Problem, Slug};
 
@@ -41,15 +47,6 @@ impl<T: Type> Payload for Body<T> {
     }
 }
 
-impl<T: ParseFromJSON + DeserializeOwned> ParsePayload for Body<T> {
-    const IS_REQUIRED: bool = true;
-
-    async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
-        let bytes = read(request, body).await?;
-        Ok(Self(parse(&bytes)?))
-    }
-}
-
 impl<'a, T: ParseFromJSON + DeserializeOwned> ApiExtractor<'a> for Body<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
@@ -74,15 +71,9 @@ impl<'a, T: ParseFromJSON + DeserializeOwned> ApiExtractor<'a> for Body<T> {
         request: &'a Request,
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
-    ) -> Result<Self> {
-        if request.content_type().is_some_and(Self::check_content_type) {
-            return <Self as ParsePayload>::from_request(request, body).await;
-        }
-        Err(Problem::new(
-            Slug::UnsupportedMediaType,
-            "Send the body as application/json.",
-        )
-        .into())
+    ) -> poem::Result<Self> {
+        let body = <poem::Body as FromRequest>::from_request(request, body).await?;
+        Ok(Self(read(request.headers(), BoxBody::from(body)).await?))
     }
 }
 
@@ -119,20 +110,29 @@ impl<T: ToJSON + Serialize> ApiResponse for Reply<T> {
     }
 }
 
-/// Reads it as it comes: the library's own way keeps four kilobytes in every request for it.
-async fn read(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>> {
-    let body = <poem::Body as FromRequest>::from_request(request, body).await?;
-    let mut parts = body.into_bytes_stream();
-    let mut bytes = Vec::new();
-    while let Some(part) = parts.next().await {
-        let part = part.map_err(|_| Problem::invalid("body", "could not be read"))?;
-        if bytes.len() + part.len() > MAX_BYTES {
-            let detail = format!("The body may have at most {MAX_BYTES} bytes.");
-            return Err(Problem::new(Slug::BodyTooLarge, detail).into());
-        }
-        bytes.extend_from_slice(&part);
+/// Reads a JSON body, if the headers say that it is one.
+pub async fn read<T, B>(headers: &HeaderMap, body: B) -> Result<T, Problem>
+where
+    T: Type + ParseFromJSON + DeserializeOwned,
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
+    let is_json = content_type.is_some_and(|text| text.is_ok_and(Body::<T>::check_content_type));
+    if !is_json {
+        return Err(Problem::new(
+            Slug::UnsupportedMediaType,
+            "Send the body as application/json.",
+        ));
     }
-    Ok(bytes)
+    let read = Limited::new(body, MAX_BYTES).collect().await;
+    let read = read.map_err(|err| match err.downcast_ref::<LengthLimitError>() {
+        Some(_) => {
+            let detail = format!("The body may have at most {MAX_BYTES} bytes.");
+            Problem::new(Slug::BodyTooLarge, detail)
+        }
+        None => Problem::invalid("body", "could not be read"),
+    });
+    parse(&read?.to_bytes())
 }
 
 fn parse<T: ParseFromJSON + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -145,6 +145,12 @@ pub fn check_header(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// The key that a request brings, where it was checked before.
+pub fn header(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(HEADER)?.to_str().ok()?;
+    Some(text.to_owned())
+}
+
 const HEADER: &str = "Idempotency-Key";
 
 fn bad_key() -> Problem {

@@ -7,7 +7,8 @@
 //! A [`Problem`] becomes a response in two steps: here a response that carries the problem, and at
 //! the edge (`server`) the body, because only there the request's id is known.
 
-use poem::http::StatusCode;
+use poem::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -208,20 +209,29 @@ impl Problem {
         self.slug
     }
 
+    /// The HTTP status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.slug.status()).expect("every slug has a valid status")
+    }
+
+    /// What it adds to the headers of the answer.
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let of_its_kind = match self.slug {
+            Slug::Unavailable => Some((RETRY_AFTER, HeaderValue::from_static("1"))),
+            Slug::Unauthenticated => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            _ => None,
+        };
+        let own = self.headers.iter().filter_map(|(name, value)| {
+            Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+        });
+        of_its_kind.into_iter().chain(own)
+    }
+
     /// The response without its body.
     fn head(&self) -> Response {
-        let status =
-            StatusCode::from_u16(self.slug.status()).expect("every slug has a valid status");
-        let mut response = Response::builder().status(status);
-        match self.slug {
-            Slug::Unavailable => response = response.header("Retry-After", "1"),
-            Slug::Unauthenticated => response = response.header("WWW-Authenticate", "Bearer"),
-            _ => {}
-        }
-        for (name, value) in &self.headers {
-            response = response.header(*name, value);
-        }
-        response.finish()
+        let mut response = Response::builder().status(self.status()).finish();
+        response.headers_mut().extend(self.headers());
+        response
     }
 
     /// The document as it is sent.

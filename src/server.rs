@@ -5,27 +5,28 @@ mod connections;
 mod edge;
 mod idle;
 mod names;
+mod rush;
 mod tally;
 
+use hyper::body::Incoming;
+use hyper::{Request, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use poem::endpoint::{BoxEndpoint, make_sync};
-use poem::http::Method;
 use poem::web::{Html, Redirect};
-use poem::{
-    Endpoint, EndpointExt, IntoEndpoint, PathPattern, Request, Response, Result, Route, get,
-};
-use poem_openapi::{OpenApi, OpenApiService};
-use std::collections::HashMap;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, PathPattern, Route, get};
+use poem_openapi::OpenApiService;
 use std::future::Future;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::connections::{AnswerBody, Peer, Service, answer_by};
+use self::edge::Edge;
 use self::names::RouteNames;
+use self::rush::Rush;
 use crate::health::HealthApi;
 use crate::openapi;
 use crate::reservations::BoxOffice;
-use crate::reservations::api::ReservationsApi;
 use crate::state::App;
 use crate::telemetry::{self, OkOrLog};
 
@@ -54,7 +55,7 @@ pub async fn run(
 
     let operators = tokio::spawn(connections::serve(
         listeners.metrics,
-        operator_routes(&app, metrics),
+        Operators(operator_routes(&app, metrics)),
         stop.clone().cancelled_owned(),
         Duration::from_secs(1),
     ));
@@ -65,8 +66,7 @@ pub async fn run(
         draining.start_draining();
         ::metrics::gauge!(telemetry::DRAINING).set(1.0);
     };
-    let routes = public_routes(&app, &office);
-    connections::serve(listeners.api, routes, shutdown, drain).await;
+    connections::serve(listeners.api, public(&app, &office), shutdown, drain).await;
 
     finish(&app, drain).await;
     stop.cancel();
@@ -75,7 +75,7 @@ pub async fn run(
 }
 
 /// What the public may call.
-pub fn public_routes(app: &App, office: &BoxOffice) -> impl Endpoint + use<> {
+pub fn public(app: &App, office: &BoxOffice) -> Public {
     let service = openapi::service(app, office);
     let document = openapi::document(&service);
     let page = openapi::swagger_ui(&service, &document);
@@ -87,61 +87,46 @@ pub fn public_routes(app: &App, office: &BoxOffice) -> impl Endpoint + use<> {
         .at(
             "/openapi.json",
             get(make_sync(move |_| {
-                Response::builder()
+                poem::Response::builder()
                     .content_type("application/json")
                     .body(document.clone())
             })),
         );
-    let public = Public {
-        rush: rush(office),
-        rush_pattern: PathPattern(RUSH.into()),
-        calls: service.into_endpoint(),
-        pages,
-    };
-    edge::guard(app, public, names)
+    let calls = service.into_endpoint();
+    Public {
+        rush: Rush::new(office),
+        others: Edge::new(app, Routes { pages, calls }, names),
+    }
+}
+
+/// What the public is answered with.
+pub struct Public {
+    rush: Rush,
+    others: Edge<Routes>,
+}
+
+impl Service for Public {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
+        if Rush::takes(&request) {
+            let ip = peer.remote.ip();
+            return self.rush.answer(&self.others, ip, request).await;
+        }
+        answer_by(&self.others, request, peer).await
+    }
 }
 
 /// The calls, each below a prefix, and the pages. Nested in one another's routes, every call would be
 /// routed twice.
-struct Public {
-    rush: BoxEndpoint<'static>,
-    rush_pattern: PathPattern,
-    calls: BoxEndpoint<'static>,
+struct Routes {
     pages: Route,
+    calls: BoxEndpoint<'static>,
 }
 
-/// What a crowd posts to when a sale opens. It is not looked for among the other calls: the layers in
-/// which those are cost as much again as refusing does.
-const RUSH: &str = "/api/reservations";
+impl Endpoint for Routes {
+    type Output = poem::Response;
 
-fn rush(office: &BoxOffice) -> BoxEndpoint<'static> {
-    let office = office.clone();
-    let mut calls = HashMap::new();
-    ReservationsApi { office }.add_routes(&mut calls);
-    let methods = calls.get_mut(RUSH);
-    let post = methods.and_then(|methods| methods.remove(&Method::POST));
-    post.expect("reservations are made there")
-}
-
-impl Endpoint for Public {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> Result<Response> {
-        let path = request.uri().path();
-        if request.method() == Method::POST && path == RUSH {
-            let pattern = self.rush_pattern.clone();
-            return match self.rush.call(request).await {
-                Ok(mut response) => {
-                    response.set_data(pattern);
-                    Ok(response)
-                }
-                Err(mut err) => {
-                    err.set_data(pattern);
-                    Err(err)
-                }
-            };
-        }
-        let Some(prefix) = prefix_of_calls(path) else {
+    async fn call(&self, request: poem::Request) -> poem::Result<poem::Response> {
+        let Some(prefix) = prefix_of_calls(request.uri().path()) else {
             return self.pages.call(request).await;
         };
         self.calls.call(request).await.map_err(|mut err| {
@@ -162,13 +147,22 @@ fn prefix_of_calls(path: &str) -> Option<&'static str> {
     ["/api", "/health"].into_iter().find(is_below)
 }
 
+/// What operators are answered with.
+struct Operators<E>(E);
+
+impl<E: Endpoint + 'static> Service for Operators<E> {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<AnswerBody> {
+        answer_by(&self.0, request, peer).await
+    }
+}
+
 fn operator_routes(app: &App, metrics: PrometheusHandle) -> impl Endpoint + use<> {
     let probes = OpenApiService::new(HealthApi { app: app.clone() }, "Holdfast probes", "1");
     let routes = Route::new()
         .at(
             "/metrics",
             make_sync(move |_| {
-                Response::builder()
+                poem::Response::builder()
                     .content_type("text/plain; version=0.0.4; charset=utf-8")
                     .body(metrics.render())
             }),
@@ -194,14 +188,13 @@ mod tests {
     use crate::clock::Clock;
     use crate::config::Cli;
     use clap::Parser;
-    use poem::Request;
     use poem::http::Method;
 
     #[tokio::test]
     async fn pages_and_calls_do_not_hide_each_other() {
         let config = Cli::try_parse_from(["holdfast"]).unwrap().config;
         let app = App::disconnected(config, Clock::default());
-        let routes = public_routes(&app, &BoxOffice::closed(&app));
+        let routes = public(&app, &BoxOffice::closed(&app)).others;
         for (method, path, status) in [
             (Method::GET, "/", 303),
             (Method::GET, "/docs", 200),
@@ -213,7 +206,10 @@ mod tests {
             (Method::GET, "/api/nowhere", 404),
             (Method::GET, "/nowhere", 404),
         ] {
-            let request = Request::builder().method(method).uri_str(path).finish();
+            let request = poem::Request::builder()
+                .method(method)
+                .uri_str(path)
+                .finish();
             let response = routes.get_response(request).await;
             assert_eq!(response.status().as_u16(), status, "{path}");
         }

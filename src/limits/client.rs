@@ -21,12 +21,19 @@ impl<'a> FromRequest<'a> for Client {
         let app = request
             .data::<App>()
             .expect("the server puts the application into every request");
-        let RemoteAddr(Addr::SocketAddr(peer)) = request.remote_addr() else {
+        let peer = match request.remote_addr() {
+            RemoteAddr(Addr::SocketAddr(peer)) => peer.ip(),
             // Only what was never on a network has no address.
-            return Ok(Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+            _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         };
-        let peer = peer.ip().to_canonical();
-        Ok(Self(client(&app.config.limits, peer, request.headers())))
+        Ok(Self::of(app, peer, request.headers()))
+    }
+}
+
+impl Client {
+    /// Of a request that `peer` has sent.
+    pub fn of(app: &App, peer: IpAddr, headers: &HeaderMap) -> Self {
+        Self(client(&app.config.limits, peer.to_canonical(), headers))
     }
 }
 

@@ -35,6 +35,9 @@ pub struct ReservationsApi {
     pub office: BoxOffice,
 }
 
+/// Where reservations are made.
+pub const RESERVATIONS: &str = "/api/reservations";
+
 /// A page of reservations.
 #[derive(Debug, Object)]
 pub struct ReservationList {
@@ -117,7 +120,7 @@ impl ReservationsApi {
             event: None,
             tickets: vec![TicketId(ticket_id.0)],
         };
-        Ok(self.hold(buyer, wanted, code, key).await?)
+        Ok(held(self.hold(buyer, wanted, code, key).await?))
     }
 
     /// Reserve tickets or places
@@ -137,12 +140,8 @@ impl ReservationsApi {
         key: Header<Option<String>>,
         body: Body<ReservationRequest>,
     ) -> Result<Held, Refused<ReserveProblems>> {
-        let buyer = buyer.0.id;
-        limits::attempt_reservation(&self.office, buyer, client)?;
-        let key = Key::read(key.0, buyer, "create_reservation", &body.0)?;
-        let code = body.0.code()?;
-        let wanted = Wanted::try_from(body.0)?;
-        Ok(self.hold(buyer, wanted, code, key).await?)
+        let answer = self.reserve(buyer.0.id, client, key.0, body.0);
+        Ok(held(answer.await?))
     }
 
     /// List my reservations
@@ -310,13 +309,28 @@ impl ReservationsApi {
         Ok(changed(self.run("release", work).await?))
     }
 
+    /// What `POST` [`RESERVATIONS`] does.
+    pub async fn reserve(
+        &self,
+        buyer: UserId,
+        client: Client,
+        key: Option<String>,
+        request: ReservationRequest,
+    ) -> Result<Answer<Reservation>, Problem> {
+        limits::attempt_reservation(&self.office, buyer, client)?;
+        let key = Key::read(key, buyer, "create_reservation", &request)?;
+        let code = request.code()?;
+        let wanted = Wanted::try_from(request)?;
+        self.hold(buyer, wanted, code, key).await
+    }
+
     async fn hold(
         &self,
         buyer: UserId,
         wanted: Wanted,
         code: Option<CodeText>,
         key: Option<Key>,
-    ) -> Result<Held, Problem> {
+    ) -> Result<Answer<Reservation>, Problem> {
         let key = key.as_ref();
         // Not detached: what must not be cut off is in the committer's hands.
         // On the heap, because every layer around it would move it.
@@ -327,11 +341,7 @@ impl ReservationsApi {
             code.as_ref(),
             key,
         ));
-        let held = once(&self.office, key, held).await;
-        let held = count("hold", held)?;
-        let location = format!("/api/reservations/{}", held.value.id);
-        let replayed = held.replayed_header();
-        Ok(Held::Created(Reply(held.value), location, replayed))
+        count("hold", once(&self.office, key, held).await)
     }
 
     /// Runs an operation to its end, whether or not the caller waits for it, and counts its outcome.
@@ -368,6 +378,17 @@ fn count<T>(operation: &'static str, outcome: Result<T, Problem>) -> Result<T, P
         .map_or_else(|problem| problem.slug().as_str(), |_| "ok");
     count_outcome(operation, label);
     outcome
+}
+
+fn held(answer: Answer<Reservation>) -> Held {
+    let location = location_of(&answer.value);
+    let replayed = answer.replayed_header();
+    Held::Created(Reply(answer.value), location, replayed)
+}
+
+/// Where a reservation is read.
+pub fn location_of(reservation: &Reservation) -> String {
+    format!("{RESERVATIONS}/{}", reservation.id)
 }
 
 fn changed(answer: Answer<Reservation>) -> Changed {

@@ -12,13 +12,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use poem::http::Request;
 use poem::http::uri::Scheme;
+use poem::http::{Request, Response};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,15 +35,48 @@ const MOST_IDLE: Duration = Duration::from_secs(75);
 /// After an accept that failed: mostly because files are used up, until connections end.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Answers requests with `endpoint` until `stop` resolves, then finishes what is in flight, but takes no
-/// longer than `within` for it.
+/// What answers requests.
+pub trait Service: Send + Sync + 'static {
+    /// Answers one, which `peer` has sent.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> impl Future<Output = Response<AnswerBody>> + Send;
+}
+
+/// Who is at the other end of a connection, and where this end is.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    pub remote: SocketAddr,
+    local: SocketAddr,
+}
+
+/// The body of an answer: bytes, or whatever the HTTP library makes of it.
+pub type AnswerBody = Either<Full<Bytes>, BoxBody<Bytes, io::Error>>;
+
+/// Answers with an endpoint of the HTTP library.
+pub async fn answer_by(
+    endpoint: &impl Endpoint,
+    request: Request<Incoming>,
+    peer: Peer,
+) -> Response<AnswerBody> {
+    let local = LocalAddr(Addr::from(peer.local));
+    let remote = RemoteAddr(Addr::from(peer.remote));
+    let request = (request, local, remote, Scheme::HTTP).into();
+    let response: Response<BoxBody<_, _>> = endpoint.get_response(request).await.into();
+    response.map(Either::Right)
+}
+
+/// Has requests answered until `stop` resolves, then finishes what is in flight, but takes no longer
+/// than `within` for it.
 pub async fn serve(
     listener: TcpListener,
-    endpoint: impl Endpoint + 'static,
+    service: impl Service,
     stop: impl Future<Output = ()>,
     within: Duration,
 ) {
-    let endpoint = Arc::new(endpoint);
+    let service = Arc::new(service);
     let connections = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -50,7 +86,7 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, remote)) => {
-                let served = serve_connection(stream, remote, Arc::clone(&endpoint), &connections);
+                let served = serve_connection(stream, remote, Arc::clone(&service), &connections);
                 match served {
                     Ok(served) => drop(tokio::spawn(served)),
                     Err(err) => tracing::debug!(error = %err, "a connection was gone at once"),
@@ -68,19 +104,18 @@ pub async fn serve(
     }
 }
 
-fn serve_connection<E: Endpoint + 'static>(
+fn serve_connection<S: Service>(
     stream: TcpStream,
     remote: SocketAddr,
-    endpoint: Arc<E>,
+    service: Arc<S>,
     connections: &GracefulShutdown,
-) -> io::Result<impl Future<Output = ()> + Send + use<E>> {
+) -> io::Result<impl Future<Output = ()> + Send + use<S>> {
     stream.set_nodelay(true)?;
-    let local = LocalAddr(Addr::from(stream.local_addr()?));
-    let remote = RemoteAddr(Addr::from(remote));
-    let service = service_fn(move |request: Request<Incoming>| {
-        let endpoint = Arc::clone(&endpoint);
-        let request = (request, local.clone(), remote.clone(), Scheme::HTTP).into();
-        async move { Ok::<_, Infallible>(endpoint.get_response(request).await.into()) }
+    let local = stream.local_addr()?;
+    let peer = Peer { remote, local };
+    let service = service_fn(move |request| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
     });
     let stream = TokioIo::new(IdleStream::new(stream, MOST_IDLE));
     let connection = http1::Builder::new().serve_connection(stream, service);

@@ -5,41 +5,30 @@
 //!   answer  <── id, instance <── counted, logged <── problem document <── error or panic
 //! ```
 
+use futures_util::FutureExt;
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use poem::{Endpoint, IntoResponse, PathPattern, Request, Response, Result};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, IntoResponse, PathPattern, Request, Response};
 use poem_openapi::error::{AuthorizationError, ParseParamError, ParsePathError};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::names::RouteNames;
 use super::tally::{Kind, Tally, method_label};
+use crate::auth;
 use crate::body;
 use crate::idempotency;
 use crate::problem::{Problem, Slug};
 use crate::state::App;
 use crate::telemetry::HTTP_SHED;
 
-/// Puts the edge around some routes.
-pub fn guard<R>(app: &App, routes: R, names: RouteNames) -> impl Endpoint + use<R>
-where
-    R: Endpoint<Output = Response>,
-{
-    Edge {
-        app: app.clone(),
-        served_by: HeaderValue::from_str(&app.instance).ok(),
-        routes,
-        names,
-        in_flight: AtomicU32::new(0),
-        tally: Tally::default(),
-    }
-}
-
-struct Edge<R> {
+/// The edge around some routes.
+pub struct Edge<R> {
     app: App,
     served_by: Option<HeaderValue>,
     routes: R,
@@ -48,65 +37,139 @@ struct Edge<R> {
     tally: Tally,
 }
 
-impl<R: Endpoint<Output = Response>> Endpoint for Edge<R> {
-    type Output = Response;
+impl<R> Edge<R> {
+    /// Puts it around them.
+    pub fn new(app: &App, routes: R, names: RouteNames) -> Self {
+        Self {
+            app: app.clone(),
+            served_by: HeaderValue::from_str(&app.instance).ok(),
+            routes,
+            names,
+            in_flight: AtomicU32::new(0),
+            tally: Tally::default(),
+        }
+    }
 
-    async fn call(&self, request: Request) -> Result<Response> {
-        let started = Instant::now();
-        let id = request_id(request.headers());
-        let span = tracing::info_span!(
-            "request",
-            request_id = %id,
-            method = %request.method(),
-            path = request.uri().path(),
-        );
-        let method = method_label(request.method());
+    /// Lets a request in, unless too many are in flight or it could not be done only once.
+    pub(super) fn admit(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+    ) -> Result<InFlight<'_>, Problem> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.tally.in_flight.increment(1);
+        let place = InFlight {
+            count: &self.in_flight,
+            tally: &self.tally,
+        };
+        // A probe that is shed would have the instance restarted for being busy.
+        if before >= self.app.config.max_in_flight && !visit.is_probe {
+            metrics::counter!(HTTP_SHED).increment(1);
+            return Err(Problem::unavailable("Too many requests are in flight."));
+        }
+        idempotency::check_header(headers)?;
+        Ok(place)
+    }
 
-        let (mut response, pattern) = self.answer(request).instrument(span.clone()).await;
-        self.finish(&mut response, id);
+    /// Does what a request asks for, but no longer than the settings give it.
+    pub(super) async fn attend<T>(
+        &self,
+        visit: &Visit,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Problem> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = timeout(self.app.config.request_timeout(), work);
+        match work.instrument(visit.span.clone()).await {
+            Ok(Ok(done)) => Ok(done),
+            // The panic hook has logged where.
+            Ok(Err(_)) => Err(visit
+                .span
+                .in_scope(|| Problem::internal("a handler panicked"))),
+            // What writes is detached and runs to its end; only the wait for it is given up.
+            Err(_) => Err(Problem::unavailable(
+                "It took too long; ask again with the same key.",
+            )),
+        }
+    }
 
-        let status = response.status().as_u16();
-        let took = started.elapsed();
+    /// Counts and logs an answer that a route has given, or none; gives the answer its id and instance.
+    pub(super) fn finish(
+        &self,
+        visit: Visit,
+        route: Option<Arc<str>>,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+    ) {
+        let took = visit.started.elapsed();
+        let status = status.as_u16();
         let kind = Kind {
-            pattern: pattern.map(|PathPattern(pattern)| pattern),
-            method,
+            pattern: route,
+            method: visit.method,
             status,
         };
         self.tally.count(&self.names, kind, took);
         let ms = took.as_secs_f64() * 1e3;
         // Every request has its metrics, and the load balancer its log; a line each costs sales.
-        if status < 500 {
-            span.in_scope(|| tracing::debug!(status, ms, "answered"));
-        } else {
-            span.in_scope(|| tracing::warn!(status, ms, "answered"));
+        visit.span.in_scope(|| {
+            if status < 500 {
+                tracing::debug!(status, ms, "answered");
+            } else {
+                tracing::warn!(status, ms, "answered");
+            }
+        });
+        let id = HeaderValue::try_from(visit.id).ok();
+        for (name, value) in [(REQUEST_ID, id), (SERVED_BY, self.served_by.clone())] {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
         }
-        Ok(response)
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
     }
 }
 
-impl<R: Endpoint<Output = Response>> Edge<R> {
-    /// The answer, and the pattern of the route that gave it.
-    async fn answer(&self, mut request: Request) -> (Response, Option<PathPattern>) {
-        // A probe that is shed would have the instance restarted for being busy.
-        let is_probe = request.uri().path().starts_with("/health/");
-        let place = self.enter();
-        if place.is_none() && !is_probe {
-            metrics::counter!(HTTP_SHED).increment(1);
-            let problem = Problem::unavailable("Too many requests are in flight.");
-            return (problem.into_response(), None);
+/// A request, from when it came.
+pub(super) struct Visit {
+    started: Instant,
+    /// The caller's id for it, or a new one.
+    pub id: String,
+    method: &'static str,
+    is_probe: bool,
+    span: Span,
+}
+
+impl Visit {
+    /// One has just come.
+    pub fn begin(method: &Method, path: &str, headers: &HeaderMap) -> Self {
+        let started = Instant::now();
+        let id = request_id(headers);
+        let span = tracing::info_span!("request", request_id = %id, %method, path);
+        Self {
+            started,
+            id,
+            method: method_label(method),
+            is_probe: path.starts_with("/health/"),
+            span,
         }
-        if let Err(problem) = idempotency::check_header(request.headers()) {
-            return (problem.into_response(), None);
-        }
-        request.set_data(self.app.clone());
-        let routed = AssertUnwindSafe(self.routes.call(request));
-        let routed = futures_util::FutureExt::catch_unwind(routed);
-        // What writes is detached and runs to its end; only the wait for it is given up.
-        let Ok(answered) = timeout(self.app.config.request_timeout(), routed).await else {
-            let problem = Problem::unavailable("It took too long; ask again with the same key.");
-            return (problem.into_response(), None);
+    }
+}
+
+impl<R: Endpoint<Output = Response>> Endpoint for Edge<R> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let visit = Visit::begin(request.method(), request.uri().path(), request.headers());
+        let answered = async {
+            let _place = self.admit(&visit, request.headers())?;
+            request.set_data(self.app.clone());
+            self.attend(&visit, self.routes.call(request)).await
         };
-        match answered {
+        let (mut response, pattern) = match answered.await {
             Ok(Ok(response)) => {
                 let pattern = response.data().cloned();
                 (response, pattern)
@@ -115,14 +178,22 @@ impl<R: Endpoint<Output = Response>> Edge<R> {
                 let pattern = err.data().cloned();
                 (self.answer_error(err), pattern)
             }
-            // The panic hook has logged where.
-            Err(_) => (
-                Problem::internal("a handler panicked").into_response(),
-                None,
-            ),
+            Err(problem) => (problem.into_response(), None),
+        };
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            response.set_body(problem.document(&visit.id));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, PROBLEM_JSON);
         }
+        let route = pattern.map(|PathPattern(pattern)| pattern);
+        let status = response.status();
+        self.finish(visit, route, status, response.headers_mut());
+        Ok(response)
     }
+}
 
+impl<R> Edge<R> {
     /// The problem document of an error that poem made before or after a handler.
     fn answer_error(&self, err: poem::Error) -> Response {
         if err.is_from_response() {
@@ -140,45 +211,10 @@ impl<R: Endpoint<Output = Response>> Edge<R> {
         }
         response
     }
-
-    fn enter(&self) -> Option<InFlight<'_>> {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.tally.in_flight.increment(1);
-        let place = InFlight {
-            count: &self.in_flight,
-            tally: &self.tally,
-        };
-        (before < self.app.config.max_in_flight).then_some(place)
-    }
-
-    /// Gives the answer its id and instance, and a problem its body.
-    fn finish(&self, response: &mut Response, id: String) {
-        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            response.set_body(problem.document(&id));
-            response.headers_mut().insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/problem+json"),
-            );
-        }
-        let headers = response.headers_mut();
-        let id = HeaderValue::try_from(id).ok();
-        for (name, value) in [(REQUEST_ID, id), (SERVED_BY, self.served_by.clone())] {
-            if let Some(value) = value {
-                headers.insert(name, value);
-            }
-        }
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
-        headers
-            .entry(header::CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-store"));
-    }
 }
 
 /// A request in flight, for as long as it lives.
-struct InFlight<'a> {
+pub(super) struct InFlight<'a> {
     count: &'a AtomicU32,
     tally: &'a Tally,
 }
@@ -189,6 +225,9 @@ impl Drop for InFlight<'_> {
         self.tally.in_flight.decrement(1);
     }
 }
+
+/// The media type of problem documents.
+pub(super) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -213,10 +252,7 @@ fn problem_of(err: &poem::Error) -> Problem {
         return Problem::invalid(err.name, body::bound(&err.reason));
     }
     if err.is::<AuthorizationError>() {
-        return Problem::new(
-            Slug::Unauthenticated,
-            "Send Authorization: Bearer <access_token>.",
-        );
+        return auth::no_token();
     }
     if err.is::<NotFoundError>() {
         return Problem::not_found("address");
