@@ -10,7 +10,10 @@ mod newest;
 mod rows;
 mod text;
 
-pub use errors::{is_duplicate, is_retryable, is_still_needed, is_unavailable, is_waiting_in_vain};
+pub use errors::{
+    is_against_a_rule, is_duplicate, is_retryable, is_still_needed, is_unavailable,
+    is_waiting_in_vain,
+};
 pub use newest::newest_first;
 pub use rows::{Column, Rows};
 pub use text::contains;
@@ -19,11 +22,11 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
     DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    TransactionTrait, Value,
 };
 use std::io;
 use std::path::Path;
@@ -153,6 +156,46 @@ impl Db {
         now(self.read.get_database_backend())
     }
 
+    /// Runs a text of several statements on SQLite, which begins and commits a transaction: each text
+    /// is a way to the connection's thread and back. Where it fails, nothing of it stays.
+    ///
+    /// From a detached task only, as [`Self::begin`]. The values are texts and integers.
+    pub async fn run_as_one(&self, text: String, values: Vec<Value>) -> Result<(), DbErr> {
+        let failed = |err| DbErr::Exec(RuntimeErr::SqlxError(Arc::new(err)));
+        let pool = self.write.get_sqlite_connection_pool();
+        let mut connection = pool
+            .acquire()
+            .await
+            .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        let mut query = sqlx::query(AssertSqlSafe(text));
+        for value in values {
+            query = match value {
+                Value::String(text) => query.bind(text),
+                Value::BigInt(number) => query.bind(number),
+                other => {
+                    return Err(DbErr::Type(format!(
+                        "{other:?} is neither a text nor an integer"
+                    )));
+                }
+            };
+        }
+        let Err(err) = query.execute(&mut *connection).await else {
+            return Ok(());
+        };
+        // Nearly always it is undone already, and this fails.
+        let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+        Err(failed(err))
+    }
+
+    /// A time as a value to compare stored times with, or to store.
+    pub fn time_value(&self, at: DateTime<Utc>) -> Value {
+        if self.is_postgres() {
+            at.into()
+        } else {
+            at.to_rfc3339().into()
+        }
+    }
+
     /// With how many digits after the point the database keeps the seconds of a time.
     pub fn digits_of_seconds(&self) -> u16 {
         // SQLite has times as texts, with as many digits as its own clock gives.
@@ -234,10 +277,10 @@ pub fn now_sql(backend: DatabaseBackend) -> &'static str {
 
 // Stable within a statement, unlike clock_timestamp(), so that an index serves; and later than
 // now() where a transaction began long ago.
-const POSTGRES_NOW: &str = "statement_timestamp()";
+pub const POSTGRES_NOW: &str = "statement_timestamp()";
 
 // The text form in which SQLite holds times, which sorts as time does.
-const SQLITE_NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')";
+pub const SQLITE_NOW: &str = "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')";
 
 /// Opens one connection, because a pool hides why it cannot, behind a timeout of its own.
 async fn knock(url: &str) -> Result<(), DbErr> {

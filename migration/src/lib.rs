@@ -26,6 +26,7 @@ mod m20261121_000019_inquiries;
 mod m20261121_000020_applications;
 mod m20261122_000021_all_or_nothing;
 mod m20261122_000022_reservations_without_parents;
+mod m20261126_000023_unmet_expectations;
 mod postgres;
 
 /// Every change, in order.
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000020_applications::Migration),
             Box::new(m20261122_000021_all_or_nothing::Migration),
             Box::new(m20261122_000022_reservations_without_parents::Migration),
+            Box::new(m20261126_000023_unmet_expectations::Migration),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! What an error of the database means for whoever asked it.
 
 use sea_orm::sqlx;
-use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use std::borrow::Cow;
 
@@ -35,6 +35,12 @@ pub fn is_duplicate(err: &DbErr) -> bool {
     matches!(err.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
+/// Whether some rule of the schema refused a row.
+pub fn is_against_a_rule(err: &DbErr) -> bool {
+    let kind = database_error(err).map(DatabaseError::kind);
+    kind.is_some_and(|kind| !matches!(kind, ErrorKind::Other))
+}
+
 /// Whether a row was to be deleted that others belong to.
 pub fn is_still_needed(err: &DbErr) -> bool {
     matches!(
@@ -44,11 +50,16 @@ pub fn is_still_needed(err: &DbErr) -> bool {
 }
 
 fn sql_state(err: &DbErr) -> Option<Cow<'_, str>> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err))) = err
-    else {
-        return None;
-    };
-    err.as_database_error().and_then(DatabaseError::code)
+    database_error(err).and_then(DatabaseError::code)
+}
+
+fn database_error(err: &DbErr) -> Option<&dyn DatabaseError> {
+    match err {
+        DbErr::Exec(RuntimeErr::SqlxError(err)) | DbErr::Query(RuntimeErr::SqlxError(err)) => {
+            err.as_database_error()
+        }
+        _ => None,
+    }
 }
 
 fn is_connection_lost(err: &sqlx::Error) -> bool {

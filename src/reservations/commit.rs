@@ -285,9 +285,6 @@ async fn try_commit(
 /// All that a batch needs as this instance knows it, and the database's time; `None` where only the
 /// database can tell.
 fn foresee(app: &App, batch: &[Box<dyn Queued>]) -> Option<(DateTime<Utc>, Seen)> {
-    if !app.db.is_postgres() {
-        return None;
-    }
     let now = app.mirror.now()?;
     let mut seen = Seen::default();
     for entry in batch {
@@ -305,9 +302,10 @@ async fn commit_foreseen(
     let (writes, changes) = decide(batch, &mut seen);
     if !writes.is_empty() {
         let written = store::hold_at_once(&app.db, writes, &seen, now).await;
-        // A duplicate is what others have written since: the ticket's next version in the ledger, say.
+        // What others have written since is against a rule too: the ticket's next version in the
+        // ledger, say.
         written.map_err(|err| match err {
-            err if db::is_duplicate(&err) => BatchError::Outrun,
+            err if db::is_against_a_rule(&err) => BatchError::Outrun,
             err => err.into(),
         })?;
     }

@@ -5,82 +5,160 @@
 //! each zone costs what was thought. The time of all is what the instance takes for the database's.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DatabaseBackend, DbErr, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use std::collections::BTreeMap;
 
-use super::writes::keep_answers;
+use super::writes::kept;
 use crate::db::{self, Column, Db, Rows};
 use crate::entity::reservation;
 use crate::reservations::batch::{Move, Seen, SeenTicket, Writes};
 
 /// Holds all, or fails with an error after which to try again where something is not as it was
-/// foreseen. PostgreSQL only.
+/// foreseen.
 pub async fn hold_at_once(
     db: &Db,
     mut writes: Writes,
     seen: &Seen,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let backend = DatabaseBackend::Postgres;
     // The order in which rows are locked.
     writes.moves.sort_unstable_by_key(|change| change.ticket);
     let zones = zones(&writes.moves, seen);
-    let expected = writes.moves.len() + zones.len();
-
-    let mut values: Vec<Value> = Vec::new();
-    let mut table = |alias, rows: Rows| rows.table(alias, backend, &mut values);
-    let made = table("r", made(&writes.reservations));
-    let wanted = table("r", wanted(&writes.moves, seen));
-    let assumed = table("x", assumed(&zones));
-    let kept = (!writes.answers.is_empty()).then(|| keep_answers(writes.answers));
-    let kept = kept.map(|part| {
-        let rows = table("r", part.rows);
-        let statement = part.statements.concat();
-        let name = part.name;
-        format!(", {name} AS (SELECT * FROM {rows}), answered AS ({statement})")
-    });
-    let kept = kept.unwrap_or_default();
+    let (moved, sold) = (writes.moves.len(), zones.len());
+    let backend = db.reader().get_database_backend();
+    let mut values = Vec::new();
+    let mut table = |rows: Rows| rows.table("x", backend, &mut values);
+    let tables = Tables {
+        made: table(made(&writes.reservations)),
+        wanted: table(wanted(&writes.moves, seen)),
+        assumed: table(assumed(&zones)),
+        kept: (!writes.answers.is_empty()).then(|| table(kept(writes.answers))),
+    };
     let mut value = |value: Value| {
         values.push(value);
         format!("${}", values.len())
     };
-    let at = value(now.into());
-    let earliest = value((now - MOST_AHEAD).into());
-    let latest = value((now + MOST_BEHIND).into());
-    let expected = value(i64::try_from(expected).unwrap_or(i64::MAX).into());
-    let now = db::now_sql(backend);
-    let sql = format!(
-        "WITH made AS ( \
-           INSERT INTO reservations \
-             (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, version) \
-           SELECT id, user_id, event_id, 'held', expires_at, total_amount, currency, {at}, 1 FROM {made} \
-         ), wanted AS MATERIALIZED (SELECT * FROM {wanted} \
-         ), moved AS ( \
-           UPDATE tickets AS t SET status = 'held', version = t.version + 1, \
-                  reservation_id = x.reservation_id \
-           FROM wanted x \
-           WHERE t.id = x.ticket_id AND t.version = x.version AND t.status = 'available' \
-             AND t.zone_id = x.zone_id \
-           RETURNING 1 \
-         ), noted AS ( \
-           INSERT INTO ledger (ticket_id, version, from_status, to_status, cause, reservation_id, at) \
-           SELECT ticket_id, version + 1, 'available', 'held', 'hold', reservation_id, {at} FROM wanted \
-         ), listed AS ( \
-           INSERT INTO reservation_tickets (reservation_id, ticket_id, price_amount, active) \
-           SELECT reservation_id, ticket_id, price_amount, TRUE FROM wanted \
-         ), on_sale AS ( \
-           SELECT FROM {assumed} JOIN zones z ON z.id = x.zone_id JOIN events e ON e.id = z.event_id \
-           WHERE z.event_id = x.event_id AND z.price_amount = x.price_amount AND NOT z.by_application \
-             AND e.limit_per_customer IS NULL AND COALESCE(e.hold_secs, 0) = x.hold_secs \
-             AND e.status = 'published' AND {now} < COALESCE(e.sales_close_at, e.starts_at) \
-             AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
-             AND {now} BETWEEN {earliest} AND {latest} \
-         ){kept} \
-         SELECT expect_rows((SELECT COUNT(*) FROM moved) + (SELECT COUNT(*) FROM on_sale), {expected})"
-    );
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    db.writer().execute_raw(statement).await?;
-    Ok(())
+    let times = [now, now - MOST_AHEAD, now + MOST_BEHIND].map(|at| value(db.time_value(at)));
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX).into();
+    if db.is_postgres() {
+        let sql = tables.at_once(&times, &value(count(moved + sold)));
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        db.writer().execute_raw(statement).await?;
+        Ok(())
+    } else {
+        let text = tables.in_turn(&times, &[value(count(moved)), value(count(sold))]);
+        db.run_as_one(text, values).await
+    }
+}
+
+/// The rows of a batch, each as a table `x`.
+struct Tables {
+    made: String,
+    wanted: String,
+    assumed: String,
+    kept: Option<String>,
+}
+
+impl Tables {
+    /// For PostgreSQL, as one statement, which fails as a whole where it touches too few rows.
+    fn at_once(&self, times: &[String; 3], expected: &str) -> String {
+        let wanted = &self.wanted;
+        let make = self.make(&times[0]);
+        let moving = move_from("wanted x");
+        let note = note("wanted x", &times[0]);
+        let list = list("wanted x");
+        let on_sale = self.on_sale(db::POSTGRES_NOW, times);
+        let keep = self.keep();
+        let keep = keep.map(|keep| format!(", answered AS ({keep})"));
+        let keep = keep.unwrap_or_default();
+        format!(
+            "WITH wanted AS MATERIALIZED (SELECT * FROM {wanted}), \
+               made AS ({make}), moved AS ({moving} RETURNING 1), noted AS ({note}), \
+               listed AS ({list}), on_sale AS ({on_sale}){keep} \
+             SELECT expect_rows( \
+               (SELECT COUNT(*) FROM moved) + (SELECT COUNT(*) FROM on_sale), {expected})"
+        )
+    }
+
+    /// For SQLite, as a text of several statements. What touches too few rows tells it to a table that
+    /// takes no rows, and what is against a rule ends the transaction: otherwise each statement would
+    /// keep, for its own undoing, all that it changes.
+    fn in_turn(&self, times: &[String; 3], [moved, sold]: &[String; 2]) -> String {
+        let unmet = "INSERT INTO unmet_expectations SELECT NULL";
+        let on_sale = self.on_sale(db::SQLITE_NOW, times);
+        let statements = [
+            self.make(&times[0]),
+            move_from(&self.wanted),
+            format!("{unmet} WHERE changes() <> {moved}"),
+            note(&self.wanted, &times[0]),
+            list(&self.wanted),
+            format!("{unmet} WHERE (SELECT COUNT(*) FROM ({on_sale})) <> {sold}"),
+        ];
+        let statements: Vec<_> = statements.into_iter().chain(self.keep()).collect();
+        let statements = statements.join("; ");
+        let statements = statements
+            .replace("INSERT INTO", "INSERT OR ROLLBACK INTO")
+            .replace("UPDATE tickets", "UPDATE OR ROLLBACK tickets");
+        format!("BEGIN IMMEDIATE; {statements}; COMMIT")
+    }
+
+    fn make(&self, at: &str) -> String {
+        format!(
+            "INSERT INTO reservations \
+               (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
+                version) \
+             SELECT id, user_id, event_id, 'held', expires_at, total_amount, currency, {at}, 1 \
+             FROM {}",
+            self.made
+        )
+    }
+
+    /// Those of the zones that are on sale as it was foreseen.
+    fn on_sale(&self, now: &str, [_, earliest, latest]: &[String; 3]) -> String {
+        format!(
+            "SELECT 1 FROM {} JOIN zones z ON z.id = x.zone_id JOIN events e ON e.id = z.event_id \
+             WHERE z.event_id = x.event_id AND z.price_amount = x.price_amount \
+               AND NOT z.by_application AND e.limit_per_customer IS NULL \
+               AND COALESCE(e.hold_secs, 0) = x.hold_secs \
+               AND e.status = 'published' AND {now} < COALESCE(e.sales_close_at, e.starts_at) \
+               AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
+               AND {now} BETWEEN {earliest} AND {latest}",
+            self.assumed
+        )
+    }
+
+    fn keep(&self) -> Option<String> {
+        let kept = self.kept.as_ref()?;
+        Some(format!(
+            "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) \
+             SELECT user_id, text, fingerprint, answer, at FROM {kept}"
+        ))
+    }
+}
+
+fn move_from(wanted: &str) -> String {
+    format!(
+        "UPDATE tickets AS t SET status = 'held', version = t.version + 1, \
+                reservation_id = x.reservation_id \
+         FROM {wanted} \
+         WHERE t.id = x.ticket_id AND t.version = x.version AND t.status = 'available' \
+           AND t.zone_id = x.zone_id"
+    )
+}
+
+fn note(wanted: &str, at: &str) -> String {
+    format!(
+        "INSERT INTO ledger (ticket_id, version, from_status, to_status, cause, reservation_id, at) \
+         SELECT ticket_id, version + 1, 'available', 'held', 'hold', reservation_id, {at} \
+         FROM {wanted}"
+    )
+}
+
+fn list(wanted: &str) -> String {
+    format!(
+        "INSERT INTO reservation_tickets (reservation_id, ticket_id, price_amount, active) \
+         SELECT reservation_id, ticket_id, price_amount, TRUE FROM {wanted}"
+    )
 }
 
 /// How far the instance's idea of the database's time may be off, one way or the other.

@@ -344,28 +344,31 @@ fn mark_paid(paid: &[PaymentId], backend: DatabaseBackend) -> Part {
     }
 }
 
-pub(super) fn keep_answers(answers: Vec<KeptAnswer>) -> Part {
-    let rows_touched = answers.len() as u64;
-    let users = answers.iter().map(|a| a.user.0).collect();
-    let times = answers.iter().map(|a| a.at).collect();
-    let fingerprints = answers.iter().map(|a| a.fingerprint.clone()).collect();
-    let (keys, texts) = answers.into_iter().map(|a| (a.key, a.answer)).unzip();
-    let rows = Rows::default()
-        .with("user_id", Column::Uuids(users))
-        .with("text", Column::Texts(keys))
-        .with("fingerprint", Column::Bytes(fingerprints))
-        .with("answer", Column::Texts(texts))
-        .with("at", Column::Times(times));
+fn keep_answers(answers: Vec<KeptAnswer>) -> Part {
     Part {
         name: "kept",
-        rows,
+        rows_touched: answers.len() as u64,
+        rows: kept(answers),
         statements: vec![
             "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) \
              SELECT user_id, text, fingerprint, answer, at FROM kept"
                 .into(),
         ],
-        rows_touched,
     }
+}
+
+/// Answers, under their keys.
+pub(super) fn kept(answers: Vec<KeptAnswer>) -> Rows {
+    let users = answers.iter().map(|a| a.user.0).collect();
+    let times = answers.iter().map(|a| a.at).collect();
+    let fingerprints = answers.iter().map(|a| a.fingerprint.clone()).collect();
+    let (keys, texts) = answers.into_iter().map(|a| (a.key, a.answer)).unzip();
+    Rows::default()
+        .with("user_id", Column::Uuids(users))
+        .with("text", Column::Texts(keys))
+        .with("fingerprint", Column::Bytes(fingerprints))
+        .with("answer", Column::Texts(texts))
+        .with("at", Column::Times(times))
 }
 
 fn texts<E: ActiveEnum<Value = String>>(values: impl Iterator<Item = E>) -> Vec<String> {
