@@ -72,8 +72,8 @@ impl Tables {
         let keep = keep.map(|keep| format!(", answered AS ({keep})"));
         let keep = keep.unwrap_or_default();
         format!(
-            "WITH wanted AS MATERIALIZED (SELECT * FROM {wanted}), \
-               made AS ({make}), moved AS ({moving} RETURNING 1), noted AS ({note}), \
+            "WITH made AS ({make}), wanted AS MATERIALIZED (SELECT * FROM {wanted}), \
+               moved AS ({moving} RETURNING 1), noted AS ({note}), \
                listed AS ({list}), on_sale AS ({on_sale}){keep} \
              SELECT expect_rows( \
                (SELECT COUNT(*) FROM moved) + (SELECT COUNT(*) FROM on_sale), {expected})"
