@@ -23,6 +23,7 @@ use sea_orm::DbErr;
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 use tokio::task::yield_now;
@@ -72,7 +73,7 @@ impl Committer {
     /// Starts the committer. It ends when nobody can ask it for anything any more.
     pub fn start(app: &App) -> Self {
         let committer = Self::with_queue(app, app.config.commit_queue());
-        let batches = if app.db.is_postgres() { AT_ONCE } else { 1 };
+        let batches = if app.db.is_postgres() { AT_ONCE } else { 2 };
         for _ in 0..batches {
             tokio::spawn(commit_batches(app.clone(), Arc::clone(&committer.line)));
         }
@@ -187,8 +188,6 @@ async fn commit_batches(app: App, line: Arc<Line>) {
                 return;
             };
             waiting.push(first);
-            // The runtime runs what was woken last first. Whoever else is about to come goes before.
-            yield_now().await;
             Some(queue)
         } else {
             // Not waiting: whoever has the queue may wait for long, and these have been put off.
@@ -196,6 +195,7 @@ async fn commit_batches(app: App, line: Arc<Line>) {
         };
         let turn = line.wait_for_turn(queue.as_deref()).await;
         if let Some(queue) = &mut queue {
+            let_others_go_first(queue).await;
             while waiting.len() < BATCH
                 && let Ok(entry) = queue.try_recv()
             {
@@ -215,6 +215,21 @@ async fn commit_batches(app: App, line: Arc<Line>) {
             tracing::error!("a batch of changes was interrupted");
         }
         drop(turn);
+    }
+}
+
+/// Has whatever else is ready run before a batch sets out, in this process and on the machine, for as
+/// long as that brings changes. Where nothing is ready it takes some microseconds; where much is,
+/// most of it is answers to who asks again, or requests on their way here.
+async fn let_others_go_first(queue: &Queue) {
+    let mut there = queue.len();
+    while there < MANY {
+        thread::yield_now();
+        yield_now().await;
+        if queue.len() == there {
+            return;
+        }
+        there = queue.len();
     }
 }
 

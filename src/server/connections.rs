@@ -118,7 +118,11 @@ fn serve_connection<S: Service>(
         async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
     });
     let stream = TokioIo::new(IdleStream::new(stream, MOST_IDLE));
-    let connection = http1::Builder::new().serve_connection(stream, service);
+    let connection = http1::Builder::new()
+        // Whoever asks may have sent all that it will. Otherwise each request that is waited for costs a
+        // read that finds nothing.
+        .half_close(true)
+        .serve_connection(stream, service);
     let watched = connections.watch(connection);
     Ok(async move {
         if let Err(err) = watched.await {

@@ -59,7 +59,8 @@ impl Rush {
         let visit = Visit::begin(&head.method, RESERVATIONS, &head.headers);
         let answered = async {
             let _place = edge.admit(&visit, &head.headers)?;
-            let work = self.reserve(peer, &head.headers, body);
+            // On the heap, once: every layer around it would move it.
+            let work = Box::pin(self.reserve(peer, &head.headers, body));
             edge.attend(&visit, work).await?
         };
         let (status, mut headers, body) = match answered.await {
