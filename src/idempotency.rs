@@ -181,7 +181,8 @@ where
     match work.await {
         Ok(value) => Ok(fresh(value)),
         // Whatever stopped the work, its own twin may have been the reason.
-        Err(err) => match find(app, key).await? {
+        // On the heap, because it is seldom.
+        Err(err) => match Box::pin(find(app, key)).await? {
             Some(answer) => Ok(answer),
             None => Err(err.into()),
         },

@@ -111,7 +111,8 @@ impl Service for Public {
             let ip = peer.remote.ip();
             return self.rush.answer(&self.others, ip, request).await;
         }
-        answer_by(&self.others, request, peer).await
+        // On the heap, so that the rush need not carry so much around.
+        Box::pin(answer_by(&self.others, request, peer)).await
     }
 }
 

@@ -120,8 +120,7 @@ impl ReservationsApi {
             event: None,
             tickets: vec![TicketId(ticket_id.0)],
         };
-        // On the heap, because every layer around it would move it.
-        Ok(held(Box::pin(self.hold(buyer, wanted, code, key)).await?))
+        Ok(held(self.hold(buyer, wanted, code, key).await?))
     }
 
     /// Reserve tickets or places
@@ -142,7 +141,7 @@ impl ReservationsApi {
         body: Body<ReservationRequest>,
     ) -> Result<Held, Refused<ReserveProblems>> {
         let answer = self.reserve(buyer.0.id, client, key.0, body.0);
-        Ok(held(Box::pin(answer).await?))
+        Ok(held(answer.await?))
     }
 
     /// List my reservations
@@ -334,7 +333,14 @@ impl ReservationsApi {
     ) -> Result<Answer<Reservation>, Problem> {
         let key = key.as_ref();
         // Not detached: what must not be cut off is in the committer's hands.
-        let held = hold_tickets(&self.office, buyer, &wanted, code.as_ref(), key);
+        // On the heap, for the layers around it.
+        let held = Box::pin(hold_tickets(
+            &self.office,
+            buyer,
+            &wanted,
+            code.as_ref(),
+            key,
+        ));
         count("hold", once(&self.office, key, held).await)
     }
 

@@ -24,7 +24,7 @@ use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -218,20 +218,28 @@ async fn commit_batches(app: App, line: Arc<Line>) {
     }
 }
 
-/// Has whatever else is ready run before a batch sets out, in this process and on the machine, for as
-/// long as that brings changes. Where nothing is ready it takes some microseconds; where much is,
-/// most of it is answers to who asks again, or requests on their way here.
+/// Has whatever else is ready run before a batch sets out, in this process and on the machine: most of
+/// it is on its way here. Where nothing is, that takes some microseconds, and where much is, a batch of
+/// many changes costs the machine little more than one of a few.
 async fn let_others_go_first(queue: &Queue) {
-    let mut there = queue.len();
-    while there < MANY {
+    let since = Instant::now();
+    let mut before = since;
+    while queue.len() < MANY {
         thread::yield_now();
         yield_now().await;
-        if queue.len() == there {
+        let now = Instant::now();
+        if now - before < AT_ONCE_IS || now - since > OTHERS_GO_FIRST_FOR {
             return;
         }
-        there = queue.len();
+        before = now;
     }
 }
+
+/// Nobody else had anything to do for longer than this.
+const AT_ONCE_IS: Duration = Duration::from_micros(100);
+
+/// How long a batch stands back for others at the most.
+const OTHERS_GO_FIRST_FOR: Duration = Duration::from_millis(5);
 
 /// Takes those changes that do not overlap, and leaves the others for the next batch.
 fn take_apart(waiting: &mut Vec<Box<dyn Queued>>) -> Vec<Box<dyn Queued>> {

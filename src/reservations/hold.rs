@@ -136,7 +136,7 @@ pub async fn hold_tickets(
             continue;
         };
         if let Some(code) = code {
-            look_at_code(office, proposal.event, code).await?;
+            Box::pin(look_at_code(office, proposal.event, code)).await?;
         }
         let event = proposal.event;
         let hold = Hold {
@@ -168,7 +168,9 @@ pub async fn hold_tickets(
                 }
             }
             Err(HoldError::EventChanged) => office.mirror.forget(event),
-            Err(HoldError::NotOnSale { .. }) => return Err(not_on_sale(office, event).await?),
+            Err(HoldError::NotOnSale { .. }) => {
+                return Err(Box::pin(not_on_sale(office, event)).await?);
+            }
             outcome => return outcome,
         }
         patience.wait().await?;

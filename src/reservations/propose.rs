@@ -100,13 +100,13 @@ pub async fn propose(
             zone,
             quantity,
             together,
-        } => match app.mirror.event(*event).await? {
+        } => match Box::pin(app.mirror.event(*event)).await? {
             Some(mirrored) => {
                 check_sale(app, &mirrored, code)?;
                 places(*event, &mirrored, *zone, *quantity, *together)
             }
             // There is no such event, or it is a draft.
-            None => Err(not_on_sale(app, *event).await?),
+            None => Err(Box::pin(not_on_sale(app, *event)).await?),
         },
     }
 }

@@ -59,7 +59,8 @@ impl Rush {
         let visit = Visit::begin(&head.method, RESERVATIONS, &head.headers);
         let answered = async {
             let _place = edge.admit(&visit, &head.headers)?;
-            // On the heap, once: every layer around it would move it.
+            // On the heap: each layer around it would have it twice, where it is made and where it is
+            // waited for.
             let work = Box::pin(self.reserve(peer, &head.headers, body));
             edge.attend(&visit, work).await?
         };
