@@ -20,9 +20,10 @@ pub use text::contains;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _, Sqlite};
 use sea_orm::{
     ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
     DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
@@ -32,6 +33,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::config::Config;
@@ -41,7 +43,13 @@ use crate::config::Config;
 pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    kept: Kept,
 }
+
+/// On SQLite, the connection that writes, kept from one batch to the next: to give it back to its pool
+/// and take it out again is twice a way to its thread and back, in which nothing is written. Whoever
+/// else wants it waits in the same line, and puts it back first.
+type Kept = Arc<Mutex<Option<PoolConnection<Sqlite>>>>;
 
 impl Db {
     /// Connects, waiting for the database to be there for as long as the settings allow.
@@ -66,6 +74,7 @@ impl Db {
         Self {
             read: DatabaseConnection::default(),
             write: DatabaseConnection::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -76,6 +85,7 @@ impl Db {
                 Ok(Self {
                     read: Database::connect(reading_options(config, url)).await?,
                     write: Database::connect(writing_options(config, url)).await?,
+                    kept: Kept::default(),
                 })
             }
             url => {
@@ -91,6 +101,7 @@ impl Db {
                         config.db_max_connections,
                     ))
                     .await?,
+                    kept: Kept::default(),
                 })
             }
         }
@@ -118,6 +129,7 @@ impl Db {
             access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
+        drop(self.kept.lock().await.take());
         self.write.begin_with_options(options).await
     }
 
@@ -162,11 +174,15 @@ impl Db {
     /// From a detached task only, as [`Self::begin`]. The values are texts and integers.
     pub async fn run_as_one(&self, text: String, values: Vec<Value>) -> Result<(), DbErr> {
         let failed = |err| DbErr::Exec(RuntimeErr::SqlxError(Arc::new(err)));
-        let pool = self.write.get_sqlite_connection_pool();
-        let mut connection = pool
-            .acquire()
-            .await
-            .map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        let mut kept = self.kept.lock().await;
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => {
+                let pool = self.write.get_sqlite_connection_pool();
+                let acquired = pool.acquire().await;
+                acquired.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
+            }
+        };
         let mut query = sqlx::query(AssertSqlSafe(text));
         for value in values {
             query = match value {
@@ -180,6 +196,7 @@ impl Db {
             };
         }
         let Err(err) = query.execute(&mut *connection).await else {
+            *kept = Some(connection);
             return Ok(());
         };
         // Nearly always it is undone already, and this fails.
@@ -243,6 +260,7 @@ impl Db {
 
     /// Closes every connection.
     pub async fn close(self) {
+        drop(self.kept.lock().await.take());
         for pool in [self.read, self.write] {
             if let Err(err) = pool.close().await {
                 tracing::warn!(error = %err, "failed to close the database connections");

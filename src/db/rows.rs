@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DatabaseBackend, Value};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use uuid::Uuid;
 
 /// Rows by column.
@@ -57,24 +57,32 @@ impl Rows {
     /// The binary form is what a row stays in: each of its columns is looked up there, rather than
     /// in a text that is written and parsed again for it.
     fn read_from_json(self, alias: &str, values: &mut Vec<Value>) -> String {
-        let count = self.columns.first().map_or(0, |(_, column)| column.len());
-        let mut rows = vec![Vec::with_capacity(self.columns.len()); count];
-        let mut selected = Vec::with_capacity(self.columns.len());
-        for (index, (name, column)) in self.columns.into_iter().enumerate() {
-            let is_binary = matches!(column, Column::Uuids(_) | Column::Bytes(_));
-            selected.push(if is_binary {
-                format!("unhex(value->>{index}) AS {name}")
-            } else {
-                format!("value->>{index} AS {name}")
-            });
-            for (row, value) in rows.iter_mut().zip(column.into_json()) {
-                row.push(value);
-            }
-        }
-        values.push(Json::from(rows).to_string().into());
+        let select = |(index, (name, column)): (usize, &(&str, Column))| match column {
+            Column::Uuids(_) | Column::Bytes(_) => format!("unhex(value->>{index}) AS {name}"),
+            _ => format!("value->>{index} AS {name}"),
+        };
+        let selected: Vec<_> = self.columns.iter().enumerate().map(select).collect();
+        values.push(self.as_json().into());
         let parameter = values.len();
         let selected = selected.join(", ");
         format!("(SELECT {selected} FROM jsonb_each(${parameter})) AS {alias}")
+    }
+
+    /// A list of a list for each row.
+    fn as_json(&self) -> String {
+        let count = self.columns.first().map_or(0, |(_, column)| column.len());
+        let mut text = String::with_capacity(count * self.columns.len() * 16 + 2);
+        for row in 0..count {
+            text.push_str(if row == 0 { "[[" } else { "],[" });
+            for (index, (_, column)) in self.columns.iter().enumerate() {
+                if index > 0 {
+                    text.push(',');
+                }
+                column.write_json(row, &mut text);
+            }
+        }
+        text.push_str(if count == 0 { "[]" } else { "]]" });
+        text
     }
 }
 
@@ -104,20 +112,29 @@ impl Column {
     }
 
     /// Times in the text form in which SQLite holds them; bytes in hexadecimal.
-    fn into_json(self) -> Vec<Json> {
-        fn hexadecimal(bytes: &[u8]) -> Json {
-            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-            let digit = |digit| char::from_digit(u32::from(digit), 16);
-            digits.filter_map(digit).collect::<String>().into()
-        }
+    fn write_json(&self, row: usize, text: &mut String) {
         match self {
-            Self::Integers(values) => values.into_iter().map(|value| json!(value)).collect(),
-            Self::Texts(values) => values.into_iter().map(Json::from).collect(),
-            Self::Uuids(values) => values.iter().map(|id| hexadecimal(id.as_bytes())).collect(),
-            Self::Times(values) => values.iter().map(|at| at.to_rfc3339().into()).collect(),
-            Self::Bytes(values) => values.iter().map(|bytes| hexadecimal(bytes)).collect(),
+            Self::Integers(values) => text.push_str(&values[row].to_string()),
+            Self::Texts(values) => text.push_str(&Json::from(values[row].as_str()).to_string()),
+            Self::Uuids(values) => write_hexadecimal(values[row].as_bytes(), text),
+            Self::Times(values) => {
+                text.push('"');
+                text.push_str(&values[row].to_rfc3339());
+                text.push('"');
+            }
+            Self::Bytes(values) => write_hexadecimal(&values[row], text),
         }
     }
+}
+
+fn write_hexadecimal(bytes: &[u8], text: &mut String) {
+    text.push('"');
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(digit), 16));
+        }
+    }
+    text.push('"');
 }
 
 #[cfg(test)]
