@@ -6,6 +6,7 @@
 //! PostgreSQL they have a pool of their own too, in which statements are planned once.
 
 mod errors;
+mod kept;
 mod newest;
 mod rows;
 mod text;
@@ -20,12 +21,11 @@ pub use text::contains;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _, Sqlite};
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _};
 use sea_orm::{
-    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
+    ConnectOptions, ConnectionTrait, Database, DatabaseBackend, DatabaseConnection,
     DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait, Value,
 };
@@ -33,9 +33,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use self::kept::Kept;
 use crate::config::Config;
 
 /// Connections to the database, for reading and for writing.
@@ -45,11 +45,6 @@ pub struct Db {
     write: DatabaseConnection,
     kept: Kept,
 }
-
-/// On SQLite, the connection that writes, kept from one batch to the next: to give it back to its pool
-/// and take it out again is twice a way to its thread and back, in which nothing is written. Whoever
-/// else wants it waits in the same line, and puts it back first.
-type Kept = Arc<Mutex<Option<PoolConnection<Sqlite>>>>;
 
 impl Db {
     /// Connects, waiting for the database to be there for as long as the settings allow.
@@ -112,7 +107,7 @@ impl Db {
         &self.read
     }
 
-    /// Where single statements go that write, each a transaction of its own.
+    /// Where single statements go that write, each a transaction of its own; on PostgreSQL.
     pub fn writer(&self) -> &DatabaseConnection {
         &self.write
     }
@@ -129,7 +124,7 @@ impl Db {
             access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         };
-        drop(self.kept.lock().await.take());
+        self.kept.give_back().await;
         self.write.begin_with_options(options).await
     }
 
@@ -173,35 +168,8 @@ impl Db {
     ///
     /// From a detached task only, as [`Self::begin`]. The values are texts and integers.
     pub async fn run_as_one(&self, text: String, values: Vec<Value>) -> Result<(), DbErr> {
-        let failed = |err| DbErr::Exec(RuntimeErr::SqlxError(Arc::new(err)));
-        let mut kept = self.kept.lock().await;
-        let mut connection = match kept.take() {
-            Some(connection) => connection,
-            None => {
-                let pool = self.write.get_sqlite_connection_pool();
-                let acquired = pool.acquire().await;
-                acquired.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?
-            }
-        };
-        let mut query = sqlx::query(AssertSqlSafe(text));
-        for value in values {
-            query = match value {
-                Value::String(text) => query.bind(text),
-                Value::BigInt(number) => query.bind(number),
-                other => {
-                    return Err(DbErr::Type(format!(
-                        "{other:?} is neither a text nor an integer"
-                    )));
-                }
-            };
-        }
-        let Err(err) = query.execute(&mut *connection).await else {
-            *kept = Some(connection);
-            return Ok(());
-        };
-        // Nearly always it is undone already, and this fails.
-        let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-        Err(failed(err))
+        let pool = self.write.get_sqlite_connection_pool();
+        self.kept.run(pool, text, values).await
     }
 
     /// A time as a value to compare stored times with, or to store.
@@ -260,7 +228,7 @@ impl Db {
 
     /// Closes every connection.
     pub async fn close(self) {
-        drop(self.kept.lock().await.take());
+        self.kept.give_back().await;
         for pool in [self.read, self.write] {
             if let Err(err) = pool.close().await {
                 tracing::warn!(error = %err, "failed to close the database connections");

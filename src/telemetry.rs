@@ -3,7 +3,7 @@
 //! Every metric is named here, with its unit in the name and labels of few values: routes are
 //! patterns, outcomes are problem slugs. Operators find the list in docs/operations.md.
 
-use metrics::{Counter, Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Counter, Histogram, Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::collections::HashMap;
 use std::fmt;
@@ -131,6 +131,20 @@ pub fn count_outcome(operation: &'static str, outcome: &'static str) {
         metrics::counter!(OUTCOMES, "operation" => *operation, "outcome" => *outcome)
     });
     counter.increment(1);
+}
+
+/// Records what it took a change to be durable, from when it was asked for.
+pub fn record_commit(operation: &'static str, took: Duration) {
+    static DURATIONS: LazyLock<Kept<&str, Histogram>> = LazyLock::new(Kept::default);
+    let find =
+        |operation: &&'static str| metrics::histogram!(COMMIT_DURATION, "operation" => *operation);
+    DURATIONS.get(operation, find).record(took);
+}
+
+/// Records what it took a change to have its locks, from when it was asked for.
+pub fn record_lock_wait(took: Duration) {
+    static WAITS: LazyLock<Histogram> = LazyLock::new(|| metrics::histogram!(LOCK_WAIT));
+    WAITS.record(took);
 }
 
 /// Counts one attempt to take or return money.

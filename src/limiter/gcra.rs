@@ -47,6 +47,11 @@ impl Pace {
         number.max(now) + self.interval_us * u64::from(attempts)
     }
 
+    /// How many attempts are an eighth of a quota; at least one.
+    pub fn eighth(self) -> u64 {
+        (self.tolerance_us / self.interval_us / 8).max(1)
+    }
+
     /// The number after an attempt that is not to count.
     pub fn moved_back(self, number: u64) -> u64 {
         number.saturating_sub(self.interval_us)

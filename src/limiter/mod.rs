@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `attempt` is exact and costs a round trip. `attempt_at_once` costs a look into memory, and lets
-//! too many pass until instances have heard of each other: at most the quota of each instance, once.
+//! too many pass until instances have heard of each other: at most the quota of each instance, once, and
+//! an eighth of it at any time, of which none is told.
 //! What was too much is paid back, since it counts like any other attempt; so nobody is faster than
 //! the quota for longer than a moment.
 

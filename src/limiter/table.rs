@@ -31,7 +31,7 @@ pub struct Table {
 #[derive(Debug, Default)]
 struct Part {
     entries: HashMap<Key, Entry>,
-    /// Keys whose attempts others have not been told of.
+    /// Keys of whose attempts others have to be told.
     untold: Vec<Key>,
 }
 
@@ -62,7 +62,8 @@ impl Table {
         Ok(())
     }
 
-    /// Counts an attempt, to be told to the other instances.
+    /// Counts an attempt, to be told to the other instances with those before it once they are an eighth
+    /// of a quota: a crowd of whom each tries a few times is nothing that others need to know of.
     ///
     /// # Errors
     /// In how many microseconds it may be made.
@@ -71,7 +72,7 @@ impl Table {
         let entry = part.entry(key, now, self.most_per_part);
         entry.number = pace.attempt(entry.number, now)?;
         entry.untold += 1;
-        if entry.untold == 1 {
+        if u64::from(entry.untold) == pace.eighth() {
             part.untold.push(key);
         }
         Ok(())
@@ -212,6 +213,24 @@ mod tests {
         assert_eq!(table.attempt(key(1), PACE, 100), Err(40));
         assert_eq!(table.attempt(key(1), PACE, 140), Ok(()));
         assert_eq!(table.take_untold(), [(key(1), 1)]);
+    }
+
+    #[test]
+    fn less_than_an_eighth_of_a_quota_is_not_told() {
+        let table = Table::new(1000);
+        let pace = Pace {
+            interval_us: 10,
+            tolerance_us: 240,
+        };
+        for attempts in 1..=7 {
+            table.attempt_untold(key(1), pace, 100).unwrap();
+            let told = if attempts % 3 == 0 {
+                vec![(key(1), 3)]
+            } else {
+                vec![]
+            };
+            assert_eq!(table.take_untold(), told, "{attempts}");
+        }
     }
 
     #[test]

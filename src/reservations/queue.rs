@@ -8,7 +8,7 @@ use super::batch::{Failure, Needs, Seen, SeenTicket, Writes};
 use super::commit::Change;
 use crate::coordination::{Claim, Marks};
 use crate::ids::TicketId;
-use crate::telemetry::{COMMIT_DURATION, LOCK_WAIT};
+use crate::telemetry::{record_commit, record_lock_wait};
 
 /// A change in the queue.
 pub trait Queued: Send + Sync {
@@ -68,7 +68,7 @@ impl<C: Change> Queued for Entry<C> {
     }
 
     fn permit(&mut self, claim: Option<Claim>) {
-        metrics::histogram!(LOCK_WAIT).record(self.queued_at.elapsed());
+        record_lock_wait(self.queued_at.elapsed());
         self.claim = claim;
     }
 
@@ -90,8 +90,7 @@ impl<C: Change> Queued for Entry<C> {
     }
 
     fn answer(self: Box<Self>) {
-        metrics::histogram!(COMMIT_DURATION, "operation" => C::OPERATION)
-            .record(self.queued_at.elapsed());
+        record_commit(C::OPERATION, self.queued_at.elapsed());
         if let Some(outcome) = self.outcome {
             // Whoever asked may be gone.
             let _ = self.reply.send(outcome);

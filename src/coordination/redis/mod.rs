@@ -20,7 +20,6 @@ mod messages;
 mod node;
 mod probe;
 mod subscriber;
-mod together;
 mod unlocking;
 
 pub(super) use self::locking::Locks;

@@ -5,6 +5,8 @@
 //! in one command a node, by the same rule: a key is deleted only by whoever has set it
 //! (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
 
+use std::fmt;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +15,13 @@ use futures_util::future::join_all;
 use redis::Cmd;
 use redis::aio::ConnectionManager;
 use rslock::Lock;
-use tokio::task::JoinSet;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::together::Together;
 use crate::coordination::embedded::Marks;
 
 /// How long unlocking may take; a key that is not reached by then ends with its TTL.
@@ -45,11 +48,19 @@ for first = 1, #KEYS, 1000 do
   end
 end";
 
-/// Gives locks back, off the path of whoever has held them.
+/// Most claims that wait to be given back; more are given back by themselves.
+const QUEUE: usize = 4096;
+/// Most claims that are given back at once.
+const AT_ONCE: usize = 256;
+/// How long a claim waits at most for those before it, of which a node that hangs makes no end.
+const GATHERS_WITHIN: Duration = Duration::from_millis(5);
+
+/// Gives locks back, off the path of whoever has held them; cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Unlocker {
-    together: Together<Unlocking>,
-    tasks: TaskTracker,
+    queue: mpsc::Sender<Unlocking>,
+    unlocking: Unlocks,
+    runtime: Handle,
 }
 
 impl Unlocker {
@@ -59,22 +70,63 @@ impl Unlocker {
         tasks: &TaskTracker,
         background: &mut JoinSet<()>,
     ) -> Self {
-        let begin = move |claims| unlock(claims, Arc::clone(&nodes));
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let tasks = tasks.clone();
+        let unlocking = Unlocks { nodes, tasks };
+        background.spawn(give_back_together(waiting, unlocking.clone()));
         Self {
-            together: Together::start(begin, tasks, background),
-            tasks: tasks.clone(),
+            queue,
+            unlocking,
+            runtime: Handle::current(),
         }
     }
 
-    /// Gives locks back without waiting for it; the marks stay until then, or for a moment.
+    /// Gives locks back without waiting for it and from anywhere; the marks stay until then, or for a
+    /// moment.
     pub fn give_back(&self, locks: Vec<Lock>, marks: Option<Marks>) {
-        if !locks.is_empty() {
-            self.together.send(Unlocking {
-                locks,
-                marks,
-                _unlocked: self.tasks.token(),
-            });
+        if locks.is_empty() {
+            return;
         }
+        let claim = Unlocking {
+            locks,
+            marks,
+            _unlocked: self.unlocking.tasks.token(),
+        };
+        if let Err(refused) = self.queue.try_send(claim) {
+            let alone = self.unlocking.of(vec![refused.into_inner()]);
+            self.unlocking.tasks.spawn_on(alone, &self.runtime);
+        }
+    }
+}
+
+/// Where locks are given back, and the tasks that do it.
+#[derive(Clone)]
+struct Unlocks {
+    nodes: Arc<[ConnectionManager]>,
+    tasks: TaskTracker,
+}
+
+impl Unlocks {
+    fn of(&self, claims: Vec<Unlocking>) -> impl Future<Output = ()> + Send + use<> {
+        unlock(claims, Arc::clone(&self.nodes))
+    }
+}
+
+impl fmt::Debug for Unlocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unlocks").finish_non_exhaustive()
+    }
+}
+
+/// Gives back what waits, until nobody sends any more. Nothing waits for more to come: what comes alone
+/// goes alone, and what comes while the nodes are being asked gathers behind it.
+async fn give_back_together(mut waiting: mpsc::Receiver<Unlocking>, unlocks: Unlocks) {
+    let mut claims = Vec::new();
+    while waiting.recv_many(&mut claims, AT_ONCE).await > 0 {
+        let ended = unlocks.tasks.spawn(unlocks.of(mem::take(&mut claims)));
+        let _ = timeout(GATHERS_WITHIN, ended).await;
+        // The runtime runs what was woken last first. Whoever else is about to send goes before.
+        yield_now().await;
     }
 }
 

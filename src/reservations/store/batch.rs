@@ -32,12 +32,12 @@ pub async fn read_and_lock(tx: &DatabaseTransaction, needs: Claimed) -> Result<S
     reader.read(needs).await
 }
 
-pub(super) struct Reader<'a, C> {
-    pub(super) connection: &'a C,
+pub(super) struct Reader<'a> {
+    pub(super) connection: &'a DatabaseTransaction,
     pub(super) locks_rows: bool,
 }
 
-impl<C: ConnectionTrait> Reader<'_, C> {
+impl Reader<'_> {
     async fn read(&self, needs: Claimed) -> Result<Seen, DbErr> {
         let mut seen = Seen::default();
         if !needs.applications.is_empty() {

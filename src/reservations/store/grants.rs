@@ -15,7 +15,7 @@ use crate::reservations::batch::{GrantedApplication, SeenApplication, SeenZone};
 /// Most places of a zone that a batch chooses from; more than a batch of one organiser can give away.
 const MOST_PLACES: i64 = 5000;
 
-impl<C: ConnectionTrait> Reader<'_, C> {
+impl Reader<'_> {
     pub(super) async fn applications(
         &self,
         ids: HashSet<ApplicationId>,

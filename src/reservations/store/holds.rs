@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
 use std::collections::BTreeMap;
 
-use super::writes::kept;
+use super::writes::{keep_from, kept};
 use crate::db::{self, Column, Db, Rows};
 use crate::entity::reservation;
 use crate::reservations::batch::{Move, Seen, SeenTicket, Writes};
@@ -128,11 +128,7 @@ impl Tables {
     }
 
     fn keep(&self) -> Option<String> {
-        let kept = self.kept.as_ref()?;
-        Some(format!(
-            "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) \
-             SELECT user_id, text, fingerprint, answer, at FROM {kept}"
-        ))
+        self.kept.as_deref().map(keep_from)
     }
 }
 

@@ -47,7 +47,7 @@ fn rows_touched(parts: &[Part]) -> u64 {
 }
 
 /// As one statement of many parts: one round trip. It fails as a whole where it touches too few rows.
-async fn write_as_one(connection: &impl ConnectionTrait, parts: Vec<Part>) -> Result<(), DbErr> {
+async fn write_as_one(tx: &DatabaseTransaction, parts: Vec<Part>) -> Result<(), DbErr> {
     let backend = DatabaseBackend::Postgres;
     let expected = i64::try_from(rows_touched(&parts)).unwrap_or(i64::MAX);
     let mut values: Vec<Value> = Vec::new();
@@ -73,7 +73,7 @@ async fn write_as_one(connection: &impl ConnectionTrait, parts: Vec<Part>) -> Re
         values.len()
     );
     let statement = Statement::from_sql_and_values(backend, sql, values);
-    connection.execute_raw(statement).await?;
+    tx.execute_raw(statement).await?;
     Ok(())
 }
 
@@ -349,12 +349,16 @@ fn keep_answers(answers: Vec<KeptAnswer>) -> Part {
         name: "kept",
         rows_touched: answers.len() as u64,
         rows: kept(answers),
-        statements: vec![
-            "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) \
-             SELECT user_id, text, fingerprint, answer, at FROM kept"
-                .into(),
-        ],
+        statements: vec![keep_from("kept")],
     }
+}
+
+/// Keeps the answers of a table that has the columns of [`kept`].
+pub(super) fn keep_from(table: &str) -> String {
+    format!(
+        "INSERT INTO idempotency_keys (user_id, key, fingerprint, answer, created_at) \
+         SELECT user_id, text, fingerprint, answer, at FROM {table}"
+    )
 }
 
 /// Answers, under their keys.
