@@ -28,6 +28,8 @@ const LOCK_NODES: usize = 3;
 
 const JWT_SECRET: &str = "a secret of the bench, and long enough for it";
 
+const MANY_ATTEMPTS: &str = "1000000/1s";
+
 /// The database of everything but Holdfast.
 pub const PEERS_DATABASE: &str = "peers";
 
@@ -198,7 +200,11 @@ fn settings(tuning: Tuning) -> BTreeMap<String, String> {
         ("HOLDFAST_JWT_SECRET", JWT_SECRET.to_owned()),
         ("HOLDFAST_DEMO", "off".to_owned()),
         ("HOLDFAST_LOG", "warn".to_owned()),
-        ("HOLDFAST_LIMITS", "off".to_owned()),
+        // Every attempt is counted, but nobody is refused: all of them come from one address.
+        ("HOLDFAST_LIMIT_RESERVE", MANY_ATTEMPTS.to_owned()),
+        ("HOLDFAST_LIMIT_RESERVE_ADDRESS", MANY_ATTEMPTS.to_owned()),
+        // An event of a million tickets is made in one request.
+        ("HOLDFAST_REQUEST_TIMEOUT_MS", "120000".to_owned()),
         ("HOLDFAST_LOG_FORMAT", "text".to_owned()),
         ("HOLDFAST_WORKER_THREADS", tuning.threads.to_string()),
         ("HOLDFAST_DB_MAX_CONNECTIONS", tuning.pool.to_string()),

@@ -22,6 +22,7 @@ mod coordination;
 mod database_away;
 mod editing;
 mod expiring;
+mod foreseeing;
 mod hang_ups;
 mod idempotency;
 mod identity;

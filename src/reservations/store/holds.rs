@@ -113,15 +113,19 @@ impl Tables {
         )
     }
 
-    /// Those of the zones that are on sale as it was foreseen.
+    /// Those of the zones that are on sale as it was foreseen. Each is looked up by its key: left to
+    /// join them, PostgreSQL goes through all events that are published.
     fn on_sale(&self, now: &str, [_, earliest, latest]: &[String; 3]) -> String {
         format!(
-            "SELECT 1 FROM {} JOIN zones z ON z.id = x.zone_id JOIN events e ON e.id = z.event_id \
-             WHERE z.event_id = x.event_id AND z.price_amount = x.price_amount \
-               AND NOT z.by_application AND e.limit_per_customer IS NULL \
-               AND COALESCE(e.hold_secs, 0) = x.hold_secs \
-               AND e.status = 'published' AND {now} < COALESCE(e.sales_close_at, e.starts_at) \
-               AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
+            "SELECT 1 FROM {} \
+             WHERE (SELECT z.event_id = x.event_id AND z.price_amount = x.price_amount \
+                           AND NOT z.by_application \
+                    FROM zones z WHERE z.id = x.zone_id) \
+               AND (SELECT e.limit_per_customer IS NULL AND COALESCE(e.hold_secs, 0) = x.hold_secs \
+                           AND e.status = 'published' \
+                           AND {now} < COALESCE(e.sales_close_at, e.starts_at) \
+                           AND (e.sales_open_at IS NULL OR e.sales_open_at <= {now}) \
+                    FROM events e WHERE e.id = x.event_id) \
                AND {now} BETWEEN {earliest} AND {latest}",
             self.assumed
         )
