@@ -20,16 +20,12 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
-use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
-use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot};
-use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Claimed, Failure, Needs, Seen, SeenTicket, Writes};
+use super::line::Line;
 use super::lock::lock;
 use super::queue::{Entry, Queued};
 use super::store;
@@ -73,8 +69,12 @@ impl Committer {
     /// Starts the committer. It ends when nobody can ask it for anything any more.
     pub fn start(app: &App) -> Self {
         let committer = Self::with_queue(app, app.config.commit_queue());
-        let batches = if app.db.is_postgres() { AT_ONCE } else { 2 };
-        for _ in 0..batches {
+        let at_once = if app.db.is_postgres() {
+            AT_ONCE_ON_POSTGRES
+        } else {
+            AT_ONCE_ON_SQLITE
+        };
+        for _ in 0..at_once {
             tokio::spawn(commit_batches(app.clone(), Arc::clone(&committer.line)));
         }
         committer
@@ -87,15 +87,10 @@ impl Committer {
 
     fn with_queue(app: &App, most: usize) -> Self {
         let (queue, waiting) = mpsc::channel(most);
-        let line = Line {
-            waiting: Mutex::new(waiting),
-            turn: Mutex::new(()),
-            many: Notify::new(),
-        };
         Self {
             app: app.clone(),
             queue,
-            line: Arc::new(line),
+            line: Arc::new(Line::new(waiting)),
         }
     }
 
@@ -110,9 +105,8 @@ impl Committer {
         if self.queue.try_send(Box::new(entry)).is_err() {
             return Err(Failure::QueueFull.into());
         }
-        if self.queue.max_capacity() - self.queue.capacity() >= MANY {
-            self.line.many.notify_one();
-        }
+        self.line
+            .tell(self.queue.max_capacity() - self.queue.capacity());
         outcome
             .await
             .unwrap_or_else(|_| Err(Failure::Interrupted.into()))
@@ -129,80 +123,19 @@ impl Committer {
     }
 }
 
-/// Most changes of a batch.
-const BATCH: usize = 512;
-
 /// How often a batch is tried that the database gives up for another's sake.
 const MAX_ATTEMPTS: u32 = 4;
 
-type Queue = mpsc::Receiver<Box<dyn Queued>>;
+/// How many batches may be on their way at once.
+const AT_ONCE_ON_POSTGRES: usize = 3;
 
-/// The queue, for those who take from it.
-struct Line {
-    waiting: Mutex<Queue>,
-    /// Whose batch is on its way.
-    turn: Mutex<()>,
-    /// Told when many wait.
-    many: Notify,
-}
-
-impl Line {
-    /// Waits until the batch before is done, or many wait, or it takes too long. Gives the turn where
-    /// no other batch is on its way.
-    async fn wait_for_turn(&self, queue: Option<&Queue>) -> Option<MutexGuard<'_, ()>> {
-        let many_wait = async {
-            match queue {
-                Some(queue) => {
-                    while queue.len() < MANY {
-                        self.many.notified().await;
-                    }
-                }
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            turn = timeout(OVERTAKEN_AFTER, self.turn.lock()) => turn.ok(),
-            () = many_wait => None,
-        }
-    }
-}
-
-/// Long for a batch: it waits for somebody else's transaction, and others should not wait with it.
-const OVERTAKEN_AFTER: Duration = Duration::from_millis(50);
-
-/// So many changes are worth a batch of their own while another is on its way. Fewer gather on: each
-/// batch costs the database and the lock nodes as much as several changes do.
-const MANY: usize = 64;
-
-/// How many batches may be on their way at once on PostgreSQL. SQLite has one writer.
-const AT_ONCE: usize = 3;
+/// It has one writer: while that is at one batch, another is made ready.
+const AT_ONCE_ON_SQLITE: usize = 2;
 
 /// Takes what waits and commits it, until nothing can come any more.
 async fn commit_batches(app: App, line: Arc<Line>) {
     let mut waiting = Vec::new();
-    loop {
-        let mut queue = if waiting.is_empty() {
-            let mut queue = line.waiting.lock().await;
-            let Some(first) = queue.recv().await else {
-                return;
-            };
-            waiting.push(first);
-            Some(queue)
-        } else {
-            // Not waiting: whoever has the queue may wait for long, and these have been put off.
-            line.waiting.try_lock().ok()
-        };
-        let turn = line.wait_for_turn(queue.as_deref()).await;
-        if let Some(queue) = &mut queue {
-            let_others_go_first(queue).await;
-            while waiting.len() < BATCH
-                && let Ok(entry) = queue.try_recv()
-            {
-                waiting.push(entry);
-            }
-        }
-        drop(queue);
+    while let Some(turn) = line.gather(&mut waiting).await {
         let batch = take_apart(&mut waiting);
         let done = async {
             let batch = lock(&app, batch).await;
@@ -217,29 +150,6 @@ async fn commit_batches(app: App, line: Arc<Line>) {
         drop(turn);
     }
 }
-
-/// Has whatever else is ready run before a batch sets out, in this process and on the machine: most of
-/// it is on its way here. Where nothing is, that takes some microseconds, and where much is, a batch of
-/// many changes costs the machine little more than one of a few.
-async fn let_others_go_first(queue: &Queue) {
-    let since = Instant::now();
-    let mut before = since;
-    while queue.len() < MANY {
-        thread::yield_now();
-        yield_now().await;
-        let now = Instant::now();
-        if now - before < AT_ONCE_IS || now - since > OTHERS_GO_FIRST_FOR {
-            return;
-        }
-        before = now;
-    }
-}
-
-/// Nobody else had anything to do for longer than this.
-const AT_ONCE_IS: Duration = Duration::from_micros(100);
-
-/// How long a batch stands back for others at the most.
-const OTHERS_GO_FIRST_FOR: Duration = Duration::from_millis(5);
 
 /// Takes those changes that do not overlap, and leaves the others for the next batch.
 fn take_apart(waiting: &mut Vec<Box<dyn Queued>>) -> Vec<Box<dyn Queued>> {

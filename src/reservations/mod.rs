@@ -29,6 +29,7 @@ mod expire;
 mod extend;
 mod foresee;
 mod hold;
+mod line;
 mod lock;
 mod near_miss;
 mod patience;

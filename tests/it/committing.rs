@@ -55,8 +55,8 @@ async fn a_full_queue_refuses_at_once_and_what_was_in_it_is_done(app: &App) {
         refused.set(refused.get() + usize::from(!answer.is_success()));
         (*ticket, answer)
     });
-    // Nobody hears anything but a refusal before the gate is open. Two may be at work on
-    // PostgreSQL, and one waits.
+    // Nobody hears anything but a refusal before the gate is open. Three may be at work on
+    // PostgreSQL, two on SQLite, and one waits.
     let opening = async {
         eventually(secs(20), async || refused.get() >= 12).await;
         gate.open().await;
