@@ -24,7 +24,7 @@ pub const HTTP_IN_FLIGHT: &str = "holdfast_http_requests_in_flight";
 pub const HTTP_SHED: &str = "holdfast_http_requests_shed_total";
 /// Operations on reservations, by operation and outcome (`ok` or a problem slug).
 pub const OUTCOMES: &str = "holdfast_reservation_outcomes_total";
-/// Time one request spent getting its locks, over all attempts.
+/// Time from asking for a change to having its locks.
 pub const LOCK_WAIT: &str = "holdfast_lock_wait_duration_seconds";
 /// Holds committed on the version alone, because no quorum of lock nodes answered.
 pub const LOCK_BYPASSED: &str = "holdfast_lock_bypassed_total";
@@ -133,7 +133,7 @@ pub fn count_outcome(operation: &'static str, outcome: &'static str) {
     counter.increment(1);
 }
 
-/// Records what it took a change to be durable, from when it was asked for.
+/// Records what it took a change to be durable, the wait in the queue included.
 pub fn record_commit(operation: &'static str, took: Duration) {
     static DURATIONS: LazyLock<Kept<&str, Histogram>> = LazyLock::new(Kept::default);
     let find =
@@ -141,7 +141,7 @@ pub fn record_commit(operation: &'static str, took: Duration) {
     DURATIONS.get(operation, find).record(took);
 }
 
-/// Records what it took a change to have its locks, from when it was asked for.
+/// Records what it took a change to have its locks, the wait in the queue included.
 pub fn record_lock_wait(took: Duration) {
     static WAITS: LazyLock<Histogram> = LazyLock::new(|| metrics::histogram!(LOCK_WAIT));
     WAITS.record(took);
@@ -244,7 +244,7 @@ fn describe() {
     describe_histogram!(
         LOCK_WAIT,
         Unit::Seconds,
-        "Time one request spent getting its locks."
+        "Time from asking for a change to having its locks."
     );
     describe_counter!(LOCK_BYPASSED, "Holds committed on the version alone.");
     describe_histogram!(

@@ -136,6 +136,7 @@ pub async fn hold_tickets(
             continue;
         };
         if let Some(code) = code {
+            // On the heap, as all that is seldom: otherwise the future of every hold has room for it.
             Box::pin(look_at_code(office, proposal.event, code)).await?;
         }
         let event = proposal.event;
