@@ -56,10 +56,11 @@ const AT_ONCE: usize = 256;
 const GATHERS_WITHIN: Duration = Duration::from_millis(5);
 
 /// Gives locks back, off the path of whoever has held them; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Unlocker {
     queue: mpsc::Sender<Unlocking>,
-    unlocking: Unlocks,
+    nodes: Arc<[ConnectionManager]>,
+    tasks: TaskTracker,
     runtime: Handle,
 }
 
@@ -71,12 +72,11 @@ impl Unlocker {
         background: &mut JoinSet<()>,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let tasks = tasks.clone();
-        let unlocking = Unlocks { nodes, tasks };
-        background.spawn(give_back_together(waiting, unlocking.clone()));
+        background.spawn(unlock_together(waiting, Arc::clone(&nodes), tasks.clone()));
         Self {
             queue,
-            unlocking,
+            nodes,
+            tasks: tasks.clone(),
             runtime: Handle::current(),
         }
     }
@@ -90,43 +90,45 @@ impl Unlocker {
         let claim = Unlocking {
             locks,
             marks,
-            _unlocked: self.unlocking.tasks.token(),
+            _unlocked: self.tasks.token(),
         };
         if let Err(refused) = self.queue.try_send(claim) {
-            let alone = self.unlocking.of(vec![refused.into_inner()]);
-            self.unlocking.tasks.spawn_on(alone, &self.runtime);
+            let alone = unlock(vec![refused.into_inner()], Arc::clone(&self.nodes));
+            self.tasks.spawn_on(alone, &self.runtime);
         }
     }
 }
 
-/// Where locks are given back, and the tasks that do it.
-#[derive(Clone)]
-struct Unlocks {
-    nodes: Arc<[ConnectionManager]>,
-    tasks: TaskTracker,
-}
-
-impl Unlocks {
-    fn of(&self, claims: Vec<Unlocking>) -> impl Future<Output = ()> + Send + use<> {
-        unlock(claims, Arc::clone(&self.nodes))
-    }
-}
-
-impl fmt::Debug for Unlocks {
+impl fmt::Debug for Unlocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unlocks").finish_non_exhaustive()
+        f.debug_struct("Unlocker").finish_non_exhaustive()
     }
 }
 
 /// Gives back what waits, until nobody sends any more. Nothing waits for more to come: what comes alone
 /// goes alone, and what comes while the nodes are being asked gathers behind it.
-async fn give_back_together(mut waiting: mpsc::Receiver<Unlocking>, unlocks: Unlocks) {
+async fn unlock_together(
+    mut waiting: mpsc::Receiver<Unlocking>,
+    nodes: Arc<[ConnectionManager]>,
+    tasks: TaskTracker,
+) {
     let mut claims = Vec::new();
-    while waiting.recv_many(&mut claims, AT_ONCE).await > 0 {
-        let ended = unlocks.tasks.spawn(unlocks.of(mem::take(&mut claims)));
-        let _ = timeout(GATHERS_WITHIN, ended).await;
+    loop {
         // The runtime runs what was woken last first. Whoever else is about to send goes before.
         yield_now().await;
+        if waiting.recv_many(&mut claims, AT_ONCE).await == 0 {
+            return;
+        }
+        if claims.len() == 1 {
+            yield_now().await;
+            while claims.len() < AT_ONCE
+                && let Ok(more) = waiting.try_recv()
+            {
+                claims.push(more);
+            }
+        }
+        let ended = tasks.spawn(unlock(mem::take(&mut claims), Arc::clone(&nodes)));
+        let _ = timeout(GATHERS_WITHIN, ended).await;
     }
 }
 
