@@ -27,6 +27,7 @@ mod m20261121_000020_applications;
 mod m20261122_000021_all_or_nothing;
 mod m20261122_000022_reservations_without_parents;
 mod m20261126_000023_unmet_expectations;
+mod m20261128_000024_foreign_keys_at_commit;
 mod postgres;
 
 /// Every change, in order.
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000021_all_or_nothing::Migration),
             Box::new(m20261122_000022_reservations_without_parents::Migration),
             Box::new(m20261126_000023_unmet_expectations::Migration),
+            Box::new(m20261128_000024_foreign_keys_at_commit::Migration),
         ]
     }
 }

@@ -3,13 +3,14 @@
 mod applications;
 mod catalogue;
 mod codes;
+mod orphans;
 mod people;
 mod seats;
 mod words;
 
 use std::collections::BTreeSet;
 
-use kit::{App, Backend, Zone};
+use kit::{App, Zone};
 use sea_orm::ConnectionTrait;
 
 kit::stories! {
@@ -35,7 +36,7 @@ async fn every_planted_violation_is_found(app: &App) {
         sale.violations_of_owners(),
         sale.violations_of_sums(),
         sale.violations_of_the_catalogue(),
-        sale.orphans(app),
+        orphans::violations(&sale, app),
         words::violations(app).await,
         codes::violations(&sale),
         applications::violations(app).await,
@@ -113,6 +114,11 @@ async fn the_database_itself_refuses_what_must_not_be(app: &App) {
         };
         // Not because it is no SQL.
         assert!(error.to_string().contains("constraint"), "{error}");
+    }
+    for statement in orphans::refused_by_sqlite(&sale, app) {
+        let refused = connection.execute_unprepared(&statement).await;
+        let error = refused.expect_err(&statement).to_string();
+        assert!(error.contains("FOREIGN KEY"), "{statement}: {error}");
     }
     connection.close().await.unwrap();
 }
@@ -267,47 +273,6 @@ impl Sale {
                 format!("UPDATE tickets SET event_id = {event} WHERE id = {free}"),
             ),
         ]
-    }
-
-    /// What is left where a ticket or a reservation has gone.
-    fn orphans(&self, app: &App) -> Vec<Violation> {
-        let Self { held, released, .. } = *self;
-        // SQLite has foreign keys, and sees to them unless it is told not to.
-        let unchecked = match app.backend() {
-            Backend::SqliteEmbedded | Backend::SqliteRedis => "PRAGMA foreign_keys = OFF; ",
-            Backend::PostgresEmbedded | Backend::PostgresRedis => "",
-        };
-        // No reservation has the id of a user.
-        let nothing = "(SELECT id FROM users LIMIT 1)";
-        let hold = reservation_of(held);
-        let mut orphans = Vec::new();
-        for (table, ticket) in [("reservation_tickets", released), ("ledger", held)] {
-            let update = |set: &str, of: i64| {
-                format!("{unchecked}UPDATE {table} SET {set} WHERE ticket_id = {of}")
-            };
-            orphans.push((
-                update("ticket_id = -1", ticket),
-                update(&format!("ticket_id = {ticket}"), -1),
-            ));
-            orphans.push((
-                update(&format!("reservation_id = {nothing}"), held),
-                update(&format!("reservation_id = {hold}"), held),
-            ));
-        }
-        let rule = "what is written of a sale names a ticket and a reservation that are there";
-        let orphan = |(plant, undo)| violation(rule, plant, undo);
-        let mut orphans: Vec<_> = orphans.into_iter().map(orphan).collect();
-        // No user has the id of a reservation.
-        let update = |set: &str| format!("{unchecked}UPDATE reservations SET {set}");
-        orphans.push(violation(
-            "a reservation is somebody's, for an event that is there",
-            update(&format!("user_id = id WHERE id = {hold}")),
-            update(&format!(
-                "user_id = (SELECT user_id FROM reservations WHERE id <> {hold} LIMIT 1) \
-                 WHERE id = {hold}"
-            )),
-        ));
-        orphans
     }
 
     fn violations_of_sums(&self) -> Vec<Violation> {

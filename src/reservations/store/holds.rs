@@ -63,7 +63,7 @@ impl Tables {
     /// For PostgreSQL, as one statement, which fails as a whole where it touches too few rows.
     fn at_once(&self, times: &[String; 3], expected: &str) -> String {
         let wanted = &self.wanted;
-        let make = self.make(&times[0]);
+        let make = make(&self.made, &times[0]);
         let moving = move_from("wanted x");
         let note = note("wanted x", &times[0]);
         let list = list("wanted x");
@@ -82,16 +82,18 @@ impl Tables {
 
     /// For SQLite, as a text of several statements. What touches too few rows tells it to a table that
     /// takes no rows, and what is against a rule ends the transaction: otherwise each statement would
-    /// keep, for its own undoing, all that it changes.
+    /// keep, for its own undoing, all that it changes. So would one that calls a function, since that may
+    /// fail: the rows of the batch are taken out of their JSON before.
     fn in_turn(&self, times: &[String; 3], [moved, sold]: &[String; 2]) -> String {
         let unmet = "INSERT INTO unmet_expectations SELECT NULL";
         let on_sale = self.on_sale(db::SQLITE_NOW, times);
+        let wanted = "wanted AS x";
         let statements = [
-            self.make(&times[0]),
-            move_from(&self.wanted),
+            make("made AS x", &times[0]),
+            move_from(wanted),
             format!("{unmet} WHERE changes() <> {moved}"),
-            note(&self.wanted, &times[0]),
-            list(&self.wanted),
+            note(wanted, &times[0]),
+            list(wanted),
             format!("{unmet} WHERE (SELECT COUNT(*) FROM ({on_sale})) <> {sold}"),
         ];
         let statements: Vec<_> = statements.into_iter().chain(self.keep()).collect();
@@ -99,18 +101,9 @@ impl Tables {
         let statements = statements
             .replace("INSERT INTO", "INSERT OR ROLLBACK INTO")
             .replace("UPDATE tickets", "UPDATE OR ROLLBACK tickets");
-        format!("BEGIN IMMEDIATE; {statements}; COMMIT")
-    }
-
-    fn make(&self, at: &str) -> String {
-        format!(
-            "INSERT INTO reservations \
-               (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
-                version) \
-             SELECT id, user_id, event_id, 'held', expires_at, total_amount, currency, {at}, 1 \
-             FROM {}",
-            self.made
-        )
+        let made = fill("made", MADE, &self.made);
+        let wanted = fill("wanted", WANTED, &self.wanted);
+        format!("BEGIN IMMEDIATE; {made}; {wanted}; {statements}; COMMIT")
     }
 
     /// Those of the zones that are on sale as it was foreseen. Each is looked up by its key: left to
@@ -134,6 +127,27 @@ impl Tables {
     fn keep(&self) -> Option<String> {
         self.kept.as_deref().map(keep_from)
     }
+}
+
+/// Puts rows into a table of the connection's own, in memory, in place of those of the batch before.
+fn fill(table: &str, columns: &str, rows: &str) -> String {
+    format!(
+        "CREATE TEMP TABLE IF NOT EXISTS {table} ({columns}); DELETE FROM {table}; \
+         INSERT INTO {table} SELECT {columns} FROM {rows}"
+    )
+}
+
+const MADE: &str = "id, user_id, event_id, expires_at, total_amount, currency";
+const WANTED: &str = "ticket_id, zone_id, version, price_amount, reservation_id";
+
+fn make(made: &str, at: &str) -> String {
+    format!(
+        "INSERT INTO reservations \
+           (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
+            version) \
+         SELECT id, user_id, event_id, 'held', expires_at, total_amount, currency, {at}, 1 \
+         FROM {made}"
+    )
 }
 
 fn move_from(wanted: &str) -> String {
