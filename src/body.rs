@@ -116,6 +116,20 @@ where
     T: Type + ParseFromJSON + DeserializeOwned,
     B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
 {
+    read_plain(headers, body, |_| false).await
+}
+
+/// The same for a body of which most are plain: they keep every bound that the OpenAPI document states,
+/// and have no text, so that nothing else has to be looked at.
+pub async fn read_plain<T, B>(
+    headers: &HeaderMap,
+    body: B,
+    is_plain: fn(&T) -> bool,
+) -> Result<T, Problem>
+where
+    T: Type + ParseFromJSON + DeserializeOwned,
+    B: HttpBody<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
     let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::to_str);
     let is_json = content_type.is_some_and(|text| text.is_ok_and(Body::<T>::check_content_type));
     if !is_json {
@@ -132,13 +146,18 @@ where
         }
         None => Problem::invalid("body", "could not be read"),
     });
-    parse(&read?.to_bytes())
+    parse(&read?.to_bytes(), is_plain)
 }
 
-fn parse<T: ParseFromJSON + DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // The path is followed only where it is needed, to say where the mistake is.
-    if serde_json::from_slice::<T>(bytes).is_err() {
-        check_shape::<T>(bytes)?;
+fn parse<T: ParseFromJSON + DeserializeOwned>(
+    bytes: &[u8],
+    is_plain: fn(&T) -> bool,
+) -> Result<T, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(value) if is_plain(&value) => return Ok(value),
+        Ok(_) => {}
+        // The path is followed only where it is needed, to say where the mistake is.
+        Err(_) => check_shape::<T>(bytes)?,
     }
     let value: Value =
         serde_json::from_slice(bytes).map_err(|err| Problem::invalid("body", err.to_string()))?;
@@ -218,9 +237,9 @@ mod tests {
     use crate::money::Money;
 
     fn field_of(json: &str) -> String {
-        let problem = parse::<Money>(json.as_bytes()).unwrap_err();
+        let problem = parse::<Money>(json.as_bytes(), |_| false).unwrap_err();
         assert_eq!(problem.slug(), Slug::ValidationFailed);
-        let document: Value = serde_json::from_str(&problem.document("7")).unwrap();
+        let document: Value = serde_json::from_slice(&problem.document("7")).unwrap();
         document["errors"][0]["field"].as_str().unwrap().to_owned()
     }
 
@@ -246,7 +265,7 @@ mod tests {
             assert_eq!(field_of(json), field, "{json}");
         }
         assert_eq!(
-            parse::<Money>(b"{\"amount\": 1, \"currency\": \"\xff\"}")
+            parse::<Money>(b"{\"amount\": 1, \"currency\": \"\xff\"}", |_| false)
                 .unwrap_err()
                 .slug(),
             Slug::ValidationFailed
@@ -255,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_correct_body_is_read() {
-        let money = parse::<Money>(br#"{"amount": 4500, "currency": "EUR"}"#).unwrap();
+        let money = parse::<Money>(br#"{"amount": 4500, "currency": "EUR"}"#, |_| false).unwrap();
         assert_eq!(money, Money::new(4500, "EUR"));
     }
 }

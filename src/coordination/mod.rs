@@ -91,7 +91,7 @@ impl Coordinator {
         }
     }
 
-    /// What instances publish from now on; `None` where nobody publishes anything.
+    /// What other instances publish from now on; `None` where there are none.
     pub fn subscribe(&self) -> Option<mpsc::Receiver<News>> {
         match self {
             Self::Embedded(_) => None,

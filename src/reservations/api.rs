@@ -388,7 +388,9 @@ fn held(answer: Answer<Reservation>) -> Held {
 
 /// Where a reservation is read.
 pub fn location_of(reservation: &Reservation) -> String {
-    format!("{RESERVATIONS}/{}", reservation.id)
+    let mut id = Uuid::encode_buffer();
+    let id = reservation.id.hyphenated().encode_lower(&mut id);
+    [RESERVATIONS, "/", id].concat()
 }
 
 fn changed(answer: Answer<Reservation>) -> Changed {

@@ -50,6 +50,7 @@ pub use cancel::settle_cancelled_events;
 pub use commit::Change;
 pub use confirm::settle_lost_payments;
 pub use expire::{expire_due_holds, sample_active_holds};
+pub use requests::ReservationRequest;
 pub use views::{Reservation, ReservedTicket};
 
 use std::ops::Deref;

@@ -101,6 +101,14 @@ impl ConfirmRequest {
 }
 
 impl ReservationRequest {
+    /// Whether it keeps the bounds above and has no text.
+    pub fn is_plain(&self) -> bool {
+        let tickets = self.ticket_ids.as_ref();
+        tickets.is_none_or(|ids| (1..=50).contains(&ids.len()))
+            && self.quantity.is_none_or(|it| (1..=50).contains(&it))
+            && self.code.is_none()
+    }
+
     /// The code that it is to be had with.
     pub fn code(&self) -> Result<Option<CodeText>, Problem> {
         let read = |text: &String| CodeText::read("code", text);
@@ -210,6 +218,27 @@ fn find_duplicate(tickets: &[i64]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use poem_openapi::types::ParseFromJSON;
+
+    #[test]
+    fn what_is_plain_keeps_the_bounds() {
+        let request = |tickets: Option<usize>, quantity: Option<i32>| ReservationRequest {
+            ticket_ids: tickets.map(|count| vec![7; count]),
+            quantity,
+            ..ReservationRequest::example()
+        };
+        for tickets in [None, Some(0), Some(1), Some(50), Some(51)] {
+            for quantity in [None, Some(0), Some(1), Some(50), Some(51)] {
+                let request = request(tickets, quantity);
+                let json = serde_json::to_value(&request).unwrap();
+                let kept = ReservationRequest::parse_from_json(Some(json)).is_ok();
+                assert_eq!(request.is_plain(), kept, "{request:?}");
+            }
+        }
+        let code = Some("EARLY".to_owned());
+        let example = ReservationRequest::example();
+        assert!(!ReservationRequest { code, ..example }.is_plain());
+    }
 
     #[test]
     fn a_ticket_named_twice_is_found() {

@@ -21,7 +21,7 @@ use crate::idempotency::{self, Answer};
 use crate::limits::Client;
 use crate::problem::Problem;
 use crate::reservations::api::{RESERVATIONS, ReservationsApi, location_of};
-use crate::reservations::{BoxOffice, Reservation};
+use crate::reservations::{BoxOffice, Reservation, ReservationRequest};
 
 /// The call of the rush.
 pub struct Rush {
@@ -88,16 +88,19 @@ impl Rush {
         let buyer = auth::caller(app, headers)?.id;
         let client = Client::of(app, peer, headers);
         let key = idempotency::header(headers);
-        let request = body::read(headers, body).await?;
+        let request = body::read_plain(headers, body, ReservationRequest::is_plain).await?;
         self.calls.reserve(buyer, client, key, request).await
     }
 }
 
 /// The parts of an answer.
-type Parts = (StatusCode, HeaderMap, String);
+type Parts = (StatusCode, HeaderMap, Vec<u8>);
 
 /// Room for what stands here, and for what the edge and the connection add.
 const HEADERS: usize = 12;
+
+/// Room for a reservation of one ticket.
+const HELD: usize = 512;
 
 fn held(answer: &Answer<Reservation>) -> Parts {
     let mut headers = HeaderMap::with_capacity(HEADERS);
@@ -107,8 +110,9 @@ fn held(answer: &Answer<Reservation>) -> Parts {
     if answer.replayed {
         headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    let body = serde_json::to_string(&answer.value);
-    let body = body.expect("texts and numbers can be written as JSON");
+    let mut body = Vec::with_capacity(HELD);
+    let written = serde_json::to_writer(&mut body, &answer.value);
+    written.expect("texts and numbers can be written as JSON");
     (StatusCode::CREATED, headers, body)
 }
 

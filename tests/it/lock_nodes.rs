@@ -212,7 +212,7 @@ async fn every_change_is_told_to_the_other_instances(app: &App) {
     let mut next = async || {
         let message = tokio::time::timeout(secs(10), messages.next()).await;
         let payload: String = message.unwrap().unwrap().get_payload().unwrap();
-        serde_json::from_str::<Value>(&payload).unwrap()
+        serde_json::from_str::<Value>(&payload).unwrap()["changes"].take()
     };
     let seats = event.tickets();
     let change = |ticket: i64, version: i64, status: &str| json!({ "ticket_id": ticket, "event_id": event.id, "version": version, "status": status });

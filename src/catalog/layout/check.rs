@@ -147,7 +147,7 @@ mod tests {
         let mut layout = Layout::example();
         change(&mut layout);
         let problem = check_layout(&layout).expect_err("it is refused");
-        let document: Value = serde_json::from_str(&problem.document("7")).unwrap();
+        let document: Value = serde_json::from_slice(&problem.document("7")).unwrap();
         document["errors"][0]["field"].as_str().unwrap().to_owned()
     }
 

@@ -4,10 +4,12 @@
 //! Messages may be lost, so losing them is made cheap: a full queue drops, and while Redis does not
 //! answer nothing is even tried.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,6 +32,13 @@ pub(super) struct Messages {
     tasks: TaskTracker,
 }
 
+/// What is sent: who says so, first, and what has changed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Said<'a> {
+    pub by: Cow<'a, str>,
+    pub changes: Cow<'a, [SeatChange]>,
+}
+
 #[derive(Debug)]
 struct Message {
     changes: Vec<SeatChange>,
@@ -39,12 +48,19 @@ struct Message {
 
 impl Messages {
     /// Connects, if `node` answers, and starts the sending task in `background`.
-    pub async fn start(node: Node, tasks: TaskTracker, background: &mut JoinSet<()>) -> Self {
+    /// They are sent by the name `by`.
+    pub async fn start(
+        node: Node,
+        by: Arc<str>,
+        tasks: TaskTracker,
+        background: &mut JoinSet<()>,
+    ) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let (up, up_seen) = watch::channel(false);
         let mut sender = Sender {
             link: Link::new(node.client),
             node: node.label,
+            by,
             up,
         };
         sender.show_metrics();
@@ -87,6 +103,7 @@ impl Messages {
 struct Sender {
     link: Link,
     node: String,
+    by: Arc<str>,
     up: watch::Sender<bool>,
 }
 
@@ -113,7 +130,11 @@ impl Sender {
         if !*self.up.borrow() {
             return count_dropped();
         }
-        let payload = match serde_json::to_vec(changes) {
+        let said = Said {
+            by: Cow::Borrowed(&self.by),
+            changes: Cow::Borrowed(changes),
+        };
+        let payload = match serde_json::to_vec(&said) {
             Ok(payload) => payload,
             Err(error) => {
                 tracing::error!(%error, "seat changes cannot be written as JSON");

@@ -32,6 +32,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use self::locking::{Asked, Locker};
 use self::messages::Messages;
@@ -82,6 +83,8 @@ pub struct Redis {
     node_labels: Vec<String>,
     messages: Option<Messages>,
     message_node: Option<Node>,
+    /// Whose messages are this instance's; no other has it.
+    name: Arc<str>,
     locker: Locker,
     /// Locks being taken, locks being given back, messages being sent.
     tasks: TaskTracker,
@@ -110,8 +113,12 @@ impl Redis {
             views: views.clone(),
         };
         let locker = Locker::new(asked, unlocker, tasks.clone());
+        let name: Arc<str> = Uuid::new_v4().simple().to_string().into();
         let messages = match message_node.clone() {
-            Some(node) => Some(Messages::start(node, tasks.clone(), &mut background).await),
+            Some(node) => {
+                let by = Arc::clone(&name);
+                Some(Messages::start(node, by, tasks.clone(), &mut background).await)
+            }
             None => None,
         };
         if timeout(
@@ -130,6 +137,7 @@ impl Redis {
             node_labels,
             messages,
             message_node,
+            name,
             locker,
             tasks,
             runtime: Handle::current(),
@@ -182,9 +190,9 @@ impl Redis {
         }
     }
 
-    /// What the other instances, and this one, publish from now on.
+    /// What the other instances publish from now on.
     pub(super) fn subscribe(&self) -> Option<mpsc::Receiver<News>> {
-        let (news, listening) = subscriber::listen(self.message_node.clone()?);
+        let (news, listening) = subscriber::listen(self.message_node.clone()?, &self.name);
         self.runtime.spawn(listening);
         Some(news)
     }

@@ -1,14 +1,14 @@
 //! Hears what the other instances changed: one connection that is made again when it is lost, and
-//! a bounded queue.
+//! a bounded queue. What this instance has said itself is not read.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::{Msg, RedisResult};
+use redis::RedisResult;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::messages::CHANNEL;
+use super::messages::{CHANNEL, Said};
 use super::node::Node;
 use crate::coordination::{News, SeatChange};
 
@@ -17,10 +17,14 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 const RECONNECT_AFTER: Duration = Duration::from_millis(100);
 
 /// Listens until nobody wants to hear it any more.
-pub(super) fn listen(node: Node) -> (mpsc::Receiver<News>, impl Future<Output = ()>) {
+pub(super) fn listen(
+    node: Node,
+    own_name: &str,
+) -> (mpsc::Receiver<News>, impl Future<Output = ()> + use<>) {
     let (heard, news) = mpsc::channel(QUEUE);
     let listener = Listener {
         node,
+        own: format!(r#"{{"by":"{own_name}","#),
         heard,
         missed: false,
     };
@@ -29,6 +33,8 @@ pub(super) fn listen(node: Node) -> (mpsc::Receiver<News>, impl Future<Output = 
 
 struct Listener {
     node: Node,
+    /// How every message begins that this instance sends.
+    own: String,
     heard: mpsc::Sender<News>,
     /// Whether something was said that did not get through.
     missed: bool,
@@ -59,7 +65,10 @@ impl Listener {
         self.missed = true;
         self.pass_on(None);
         while let Some(message) = messages.next().await {
-            self.pass_on(parse(&message));
+            let payload = message.get_payload_bytes();
+            if !payload.starts_with(self.own.as_bytes()) {
+                self.pass_on(parse(payload));
+            }
             if self.heard.is_closed() {
                 break;
             }
@@ -77,9 +86,9 @@ impl Listener {
     }
 }
 
-fn parse(message: &Msg) -> Option<Vec<SeatChange>> {
-    match serde_json::from_slice(message.get_payload_bytes()) {
-        Ok(changes) => Some(changes),
+fn parse(payload: &[u8]) -> Option<Vec<SeatChange>> {
+    match serde_json::from_slice::<Said>(payload) {
+        Ok(said) => Some(said.changes.into_owned()),
         Err(error) => {
             tracing::warn!(%error, "a message of another instance is not understood");
             None

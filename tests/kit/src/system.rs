@@ -184,7 +184,8 @@ impl System {
 
     /// Tells every instance what has changed, as one of them does, whether or not it is so.
     pub async fn say(&self, changes: &Value) {
-        let publish = format!("PUBLISH holdfast:changes '{changes}'");
+        let message = serde_json::json!({ "by": "somebody", "changes": changes });
+        let publish = format!("PUBLISH holdfast:changes '{message}'");
         let said = self.messages().command(&publish).await;
         said.expect("the message node can be asked");
     }
