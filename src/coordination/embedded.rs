@@ -54,7 +54,7 @@ impl From<Marks> for Claim {
         // given back.
         Self {
             live_until: None,
-            _held: Held::Embedded(marks),
+            held: Held::Embedded(marks),
         }
     }
 }

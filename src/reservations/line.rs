@@ -36,10 +36,10 @@ const OVERTAKEN_AFTER: Duration = Duration::from_millis(50);
 const MANY: usize = 64;
 
 /// How long a batch stands back for others at the most.
-const STANDS_BACK_FOR: Duration = Duration::from_millis(5);
+const STANDS_BACK_FOR: Duration = Duration::from_millis(20);
 
 /// Who stands back for others and is back sooner has found none.
-const NOBODY: Duration = Duration::from_micros(100);
+const NOBODY: Duration = Duration::from_micros(50);
 
 impl Line {
     /// The line of whatever comes out of a queue.

@@ -89,8 +89,11 @@ impl<C: Change> Queued for Entry<C> {
         self.outcome = Some(Err(failure.into()));
     }
 
-    fn answer(self: Box<Self>) {
+    fn answer(mut self: Box<Self>) {
         record_commit(C::OPERATION, self.queued_at.elapsed());
+        if let (Some(Ok(_)), Some(claim)) = (&self.outcome, &mut self.claim) {
+            claim.take_your_time();
+        }
         if let Some(outcome) = self.outcome {
             // Whoever asked may be gone.
             let _ = self.reply.send(outcome);

@@ -1,5 +1,7 @@
 //! Coordination against real Redis nodes that are killed, stopped, resumed and wiped.
 
+mod lingering;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rand::RngExt;
 use redis::aio::ConnectionManager;
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 use rslock::{Lock, LockManager};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
@@ -27,25 +27,21 @@ use crate::coordination::embedded::Marks;
 /// Takes locks, in tasks that are not the callers'.
 pub(super) struct Locker {
     asked: Asked,
-    unlocker: Unlocker,
     tasks: TaskTracker,
 }
 
-/// The lock nodes, and which of them answer.
+/// The lock nodes, which of them answer, and what waits to be given back to them.
 #[derive(Clone)]
 pub(super) struct Asked {
     pub nodes: Arc<[ConnectionManager]>,
     pub views: watch::Receiver<View>,
+    pub unlocker: Unlocker,
 }
 
 impl Locker {
     /// What it is about to take is among `tasks`.
-    pub fn new(asked: Asked, unlocker: Unlocker, tasks: TaskTracker) -> Self {
-        Self {
-            asked,
-            unlocker,
-            tasks,
-        }
+    pub fn new(asked: Asked, tasks: TaskTracker) -> Self {
+        Self { asked, tasks }
     }
 
     /// Takes the locks of several claims, to the end, whoever waits: a future that is dropped half-way
@@ -58,7 +54,7 @@ impl Locker {
     ) -> oneshot::Receiver<Vec<Option<Locks>>> {
         let (result, outcome) = oneshot::channel();
         let locking = |tickets| Locking {
-            locks: Locks::none_yet(&self.unlocker),
+            locks: Locks::none_yet(&self.asked.unlocker),
             tickets,
             ttl,
         };
@@ -99,7 +95,8 @@ impl Asked {
     }
 
     /// Asks those nodes that answer for all locks at once, the first of them before the others: whom
-    /// it refuses is a rival's second, and would only keep that one from a majority.
+    /// it refuses is a rival's second, and would only keep that one from a majority. What waits to be
+    /// given back goes along.
     async fn lock_all(
         &self,
         manager: &LockManager,
@@ -109,21 +106,33 @@ impl Asked {
         for claim in claims.iter_mut() {
             claim.name_locks(manager);
         }
-        let asked = self.nodes.iter().zip(closed).filter(|(_, closed)| **closed);
-        let mut asked = asked.map(|(node, _)| node);
+        let given_back = self.unlocker.take_along();
+        let along = given_back.as_ref().map(|it| &it.command);
+        let (asked, mut passed_over): (Vec<_>, Vec<_>) = self
+            .nodes
+            .iter()
+            .zip(closed)
+            .partition(|(_, closed)| **closed);
+        let mut others = asked.into_iter();
         let mut votes = vec![0; claims.len()];
         let mut hopeful: Vec<usize> = (0..claims.len()).collect();
-        if let Some(first) = asked.next()
-            && let Some(granted) = ask(first, claims, &hopeful).await
+        if let Some((first, _)) = others.next()
+            && let Some(granted) = ask(first, along, claims, &hopeful).await
         {
             count(&mut votes, &hopeful, &granted);
             hopeful.retain(|claim| votes[*claim] > 0);
         }
-        if !hopeful.is_empty() {
-            let others = asked.map(|node| ask(node, claims, &hopeful));
+        if hopeful.is_empty() {
+            passed_over.extend(others);
+        } else {
+            let others = others.map(|(node, _)| ask(node, along, claims, &hopeful));
             for granted in join_all(others).await.into_iter().flatten() {
                 count(&mut votes, &hopeful, &granted);
             }
+        }
+        if let Some(given_back) = given_back {
+            let passed_over = passed_over.into_iter().map(|(node, _)| node.clone());
+            self.unlocker.send(given_back, passed_over.collect());
         }
         let majority = quorum(self.nodes.len());
         votes.into_iter().map(|votes| votes >= majority).collect()
@@ -136,16 +145,22 @@ fn count(votes: &mut [usize], hopeful: &[usize], granted: &[bool]) {
     }
 }
 
-/// Asks a node for the locks of those claims that are hopeful; gives of each whether all of them were
-/// granted, or nothing where the node fails.
-async fn ask(node: &ConnectionManager, claims: &[Locking], hopeful: &[usize]) -> Option<Vec<bool>> {
+/// Asks a node for the locks of those claims that are hopeful, after another command where one goes
+/// along; gives of each whether all of them were granted, or nothing where the node fails.
+async fn ask(
+    node: &ConnectionManager,
+    along: Option<&Cmd>,
+    claims: &[Locking],
+    hopeful: &[usize],
+) -> Option<Vec<bool>> {
     let claims: Vec<&Locking> = hopeful.iter().map(|claim| &claims[*claim]).collect();
-    let commands = commands(&claims);
-    let set: Vec<Value> = commands.query_async(&mut node.clone()).await.ok()?;
-    let mut set = set.iter();
+    let commands = commands(along, &claims);
+    let answers: Vec<RedisResult<Value>> = commands.query_async(&mut node.clone()).await.ok()?;
+    let mut set = answers.iter().skip(usize::from(along.is_some()));
+    let is_set = |set: &&RedisResult<Value>| matches!(set, Ok(Value::Okay));
     let all_of = |claim: &&Locking| {
         let of_it = set.by_ref().take(claim.tickets.len());
-        of_it.filter(|set| **set == Value::Okay).count() == claim.tickets.len()
+        of_it.filter(is_set).count() == claim.tickets.len()
     };
     Some(claims.iter().map(all_of).collect())
 }
@@ -180,11 +195,16 @@ impl Locking {
     }
 }
 
-fn commands(claims: &[&Locking]) -> Pipeline {
+fn commands(along: Option<&Cmd>, claims: &[&Locking]) -> Pipeline {
     let mut commands = Pipeline::new();
+    // One that fails is no reason for the others to count for nothing.
+    commands.ignore_errors();
     if claims.iter().any(|claim| claim.tickets.len() > 1) {
         // One after the other at each node, two claims that overlap cannot each have some of it.
         commands.atomic();
+    }
+    if let Some(command) = along {
+        commands.add_command(command.clone());
     }
     for claim in claims {
         let ttl = u64::try_from(claim.ttl.as_millis()).unwrap_or(u64::MAX);
@@ -202,6 +222,7 @@ fn commands(claims: &[&Locking]) -> Pipeline {
 pub struct Locks {
     held: Vec<Lock>,
     marks: Option<Marks>,
+    is_in_hurry: bool,
     unlocker: Unlocker,
 }
 
@@ -211,6 +232,7 @@ impl Locks {
         Self {
             held: Vec::new(),
             marks: None,
+            is_in_hurry: true,
             unlocker: unlocker.clone(),
         }
     }
@@ -219,12 +241,19 @@ impl Locks {
     pub(super) fn keep(&mut self, marks: Marks) {
         self.marks = Some(marks);
     }
+
+    /// Nobody waits for them: they may be given back a little later, with less work.
+    pub(in crate::coordination) fn take_your_time(&mut self) {
+        self.is_in_hurry = false;
+        self.marks = None;
+    }
 }
 
 impl Drop for Locks {
     fn drop(&mut self) {
+        let held = mem::take(&mut self.held);
         self.unlocker
-            .give_back(mem::take(&mut self.held), self.marks.take());
+            .give_back(held, self.marks.take(), self.is_in_hurry);
     }
 }
 

@@ -111,8 +111,9 @@ impl Redis {
         let asked = Asked {
             nodes,
             views: views.clone(),
+            unlocker,
         };
-        let locker = Locker::new(asked, unlocker, tasks.clone());
+        let locker = Locker::new(asked, tasks.clone());
         let name: Arc<str> = Uuid::new_v4().simple().to_string().into();
         let messages = match message_node.clone() {
             Some(node) => {
@@ -178,7 +179,7 @@ impl Redis {
             locks.keep(marks);
             Ok(Claim {
                 live_until: Some(live_until),
-                _held: Held::Redis(locks),
+                held: Held::Redis(locks),
             })
         };
         taken.into_iter().zip(marked).map(claim).collect()

@@ -4,11 +4,16 @@
 //! of the commands of a sale, and the dearer half. Here whatever is given back at the same moment goes
 //! in one command a node, by the same rule: a key is deleted only by whoever has set it
 //! (<https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>).
+//!
+//! ```text
+//!   in a hurry ──> at once, in a command of its own
+//!   the others ──> with the next locks that are taken, in the same pipeline; or alone, after a while
+//! ```
 
 use std::fmt;
 use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,9 +21,9 @@ use redis::Cmd;
 use redis::aio::ConnectionManager;
 use rslock::Lock;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::task::{JoinSet, yield_now};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -49,19 +54,36 @@ for first = 1, #KEYS, 1000 do
 end";
 
 /// Most claims that wait to be given back; more are given back by themselves.
-const QUEUE: usize = 4096;
-/// Most claims that are given back at once.
-const AT_ONCE: usize = 256;
+const MOST_WAITING: usize = 4096;
+/// So many claims that wait are given back at once.
+const MANY: usize = 256;
+/// How long a claim that is in no hurry waits for the next locks to be taken.
+const LINGERS: Duration = Duration::from_millis(25);
 /// How long a claim waits at most for those before it, of which a node that hangs makes no end.
 const GATHERS_WITHIN: Duration = Duration::from_millis(5);
 
 /// Gives locks back, off the path of whoever has held them; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Unlocker {
-    queue: mpsc::Sender<Unlocking>,
+    waiting: Arc<Waiting>,
     nodes: Arc<[ConnectionManager]>,
     tasks: TaskTracker,
     runtime: Handle,
+}
+
+/// What waits to be given back.
+#[derive(Default)]
+struct Waiting {
+    line: Mutex<Line>,
+    /// Told when the line is due earlier than it was.
+    due: Notify,
+}
+
+#[derive(Default)]
+struct Line {
+    claims: Vec<Unlocking>,
+    /// When they are given back, unless they go with others before; none where none wait.
+    due: Option<Instant>,
 }
 
 impl Unlocker {
@@ -71,19 +93,19 @@ impl Unlocker {
         tasks: &TaskTracker,
         background: &mut JoinSet<()>,
     ) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        background.spawn(unlock_together(waiting, Arc::clone(&nodes), tasks.clone()));
-        Self {
-            queue,
+        let unlocker = Self {
+            waiting: Arc::default(),
             nodes,
             tasks: tasks.clone(),
             runtime: Handle::current(),
-        }
+        };
+        background.spawn(unlocker.clone().unlock_together());
+        unlocker
     }
 
-    /// Gives locks back without waiting for it and from anywhere; the marks stay until then, or for a
-    /// moment.
-    pub fn give_back(&self, locks: Vec<Lock>, marks: Option<Marks>) {
+    /// Gives locks back without waiting for it and from anywhere. The marks stay until then, or for a
+    /// moment; without any it is in no hurry.
+    pub fn give_back(&self, locks: Vec<Lock>, marks: Option<Marks>, is_in_hurry: bool) {
         if locks.is_empty() {
             return;
         }
@@ -92,10 +114,78 @@ impl Unlocker {
             marks,
             _unlocked: self.tasks.token(),
         };
-        if let Err(refused) = self.queue.try_send(claim) {
-            let alone = unlock(vec![refused.into_inner()], Arc::clone(&self.nodes));
+        let mut line = self.waiting.line();
+        if line.claims.len() >= MOST_WAITING {
+            drop(line);
+            let alone = unlock(vec![claim], Arc::clone(&self.nodes));
             self.tasks.spawn_on(alone, &self.runtime);
+            return;
         }
+        line.claims.push(claim);
+        let wait = if is_in_hurry || line.claims.len() >= MANY {
+            Duration::ZERO
+        } else {
+            LINGERS
+        };
+        let due = Instant::now() + wait;
+        if line.due.is_none_or(|before| due < before) {
+            line.due = Some(due);
+            self.waiting.due.notify_one();
+        }
+    }
+
+    /// What waits and is in no hurry, for whoever asks the nodes for something anyway.
+    pub fn take_along(&self) -> Option<GivenBack> {
+        let mut line = self.waiting.line();
+        if line.due? <= Instant::now() {
+            return None;
+        }
+        Some(GivenBack::new(line.take()))
+    }
+
+    /// Gives back, on some of the nodes, what was taken along to the others.
+    pub fn send(&self, given_back: GivenBack, nodes: Vec<ConnectionManager>) {
+        if !nodes.is_empty() {
+            self.tasks.spawn(async move {
+                let sent = send_to(&nodes, &given_back.command);
+                let _ = timeout(UNLOCK_WITHIN, sent).await;
+            });
+        }
+    }
+
+    /// Gives back what waits when it is due, as long as there is anybody.
+    async fn unlock_together(self) {
+        loop {
+            let due = self.waiting.line().due;
+            match due {
+                None => self.waiting.due.notified().await,
+                Some(at) if Instant::now() < at => {
+                    let _ = timeout_at(at, self.waiting.due.notified()).await;
+                }
+                Some(_) => {
+                    // The runtime runs what was woken last first. Whoever else is about to give
+                    // something back goes before.
+                    yield_now().await;
+                    let claims = self.waiting.line().take();
+                    let ended = self.tasks.spawn(unlock(claims, Arc::clone(&self.nodes)));
+                    let _ = timeout(GATHERS_WITHIN, ended).await;
+                }
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// A thread that panicked has left nothing half-way that matters.
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn take(&mut self) -> Vec<Unlocking> {
+        self.due = None;
+        mem::take(&mut self.claims)
     }
 }
 
@@ -105,30 +195,20 @@ impl fmt::Debug for Unlocker {
     }
 }
 
-/// Gives back what waits, until nobody sends any more. Nothing waits for more to come: what comes alone
-/// goes alone, and what comes while the nodes are being asked gathers behind it.
-async fn unlock_together(
-    mut waiting: mpsc::Receiver<Unlocking>,
-    nodes: Arc<[ConnectionManager]>,
-    tasks: TaskTracker,
-) {
-    let mut claims = Vec::new();
-    loop {
-        // The runtime runs what was woken last first. Whoever else is about to send goes before.
-        yield_now().await;
-        if waiting.recv_many(&mut claims, AT_ONCE).await == 0 {
-            return;
+/// What is given back beside something else.
+pub(super) struct GivenBack {
+    /// For each node.
+    pub command: Cmd,
+    /// Keep a drain waiting.
+    _claims: Vec<Unlocking>,
+}
+
+impl GivenBack {
+    fn new(claims: Vec<Unlocking>) -> Self {
+        Self {
+            command: command(&claims),
+            _claims: claims,
         }
-        if claims.len() == 1 {
-            yield_now().await;
-            while claims.len() < AT_ONCE
-                && let Ok(more) = waiting.try_recv()
-            {
-                claims.push(more);
-            }
-        }
-        let ended = tasks.spawn(unlock(mem::take(&mut claims), Arc::clone(&nodes)));
-        let _ = timeout(GATHERS_WITHIN, ended).await;
     }
 }
 
@@ -144,11 +224,7 @@ struct Unlocking {
 async fn unlock(mut claims: Vec<Unlocking>, nodes: Arc<[ConnectionManager]>) {
     let command = command(&claims);
     let marks: Vec<_> = claims.iter_mut().map(|claim| claim.marks.take()).collect();
-    let at_each = nodes.iter().map(async |node| {
-        // A key that is not reached ends with its TTL.
-        let _ = command.exec_async(&mut node.clone()).await;
-    });
-    let mut unlocked = pin!(timeout(UNLOCK_WITHIN, join_all(at_each)));
+    let mut unlocked = pin!(timeout(UNLOCK_WITHIN, send_to(&nodes, &command)));
     if timeout(MARKED_WHILE_UNLOCKING, &mut unlocked)
         .await
         .is_err()
@@ -156,6 +232,14 @@ async fn unlock(mut claims: Vec<Unlocking>, nodes: Arc<[ConnectionManager]>) {
         drop(marks);
         let _ = unlocked.await;
     }
+}
+
+async fn send_to(nodes: &[ConnectionManager], command: &Cmd) {
+    let at_each = nodes.iter().map(async |node| {
+        // A key that is not reached ends with its TTL.
+        let _ = command.exec_async(&mut node.clone()).await;
+    });
+    join_all(at_each).await;
 }
 
 fn command(claims: &[Unlocking]) -> Cmd {
