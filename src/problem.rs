@@ -241,6 +241,7 @@ impl Problem {
             "type",
             format_args!("/problems/{}", slug.as_str()),
         );
+        // In place of the comma.
         document[0] = b'{';
         add(&mut document, "title", slug.title());
         add(&mut document, "status", slug.status());

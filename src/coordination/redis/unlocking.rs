@@ -103,8 +103,8 @@ impl Unlocker {
         unlocker
     }
 
-    /// Gives locks back without waiting for it and from anywhere. The marks stay until then, or for a
-    /// moment; without any it is in no hurry.
+    /// Gives locks back without waiting for it and from anywhere; the marks stay until then, or for a
+    /// moment. What is in no hurry may wait for the next locks that are taken.
     pub fn give_back(&self, locks: Vec<Lock>, marks: Option<Marks>, is_in_hurry: bool) {
         if locks.is_empty() {
             return;
