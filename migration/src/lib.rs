@@ -28,6 +28,7 @@ mod m20261122_000021_all_or_nothing;
 mod m20261122_000022_reservations_without_parents;
 mod m20261126_000023_unmet_expectations;
 mod m20261128_000024_foreign_keys_at_commit;
+mod m20261128_000025_short_checks;
 mod postgres;
 
 /// Every change, in order.
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000022_reservations_without_parents::Migration),
             Box::new(m20261126_000023_unmet_expectations::Migration),
             Box::new(m20261128_000024_foreign_keys_at_commit::Migration),
+            Box::new(m20261128_000025_short_checks::Migration),
         ]
     }
 }
