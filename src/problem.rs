@@ -144,8 +144,7 @@ slugs! {
 pub struct Problem {
     slug: Slug,
     detail: String,
-    /// As JSON already, so that nothing has to be built of them.
-    /// As they stand in the document, each after a comma.
+    /// As JSON already, as they stand in the document, each after a comma.
     members: Vec<u8>,
     headers: Vec<(&'static str, String)>,
 }

@@ -30,6 +30,7 @@ mod m20261126_000023_unmet_expectations;
 mod m20261128_000024_foreign_keys_at_commit;
 mod m20261128_000025_short_checks;
 mod postgres;
+mod sqlite;
 
 /// Every change, in order.
 pub struct Migrator;

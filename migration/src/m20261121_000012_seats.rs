@@ -7,8 +7,9 @@ use sea_orm_migration::{
         big_integer, boolean, integer, integer_null, string_len, string_len_null, text_null,
         timestamp_with_time_zone, uuid,
     },
-    sea_orm::{ConnectionTrait, DatabaseBackend},
 };
+
+use crate::{postgres, sqlite};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -16,10 +17,8 @@ pub struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        if manager.get_database_backend() == DatabaseBackend::Sqlite {
-            // First: the changes that follow have every connection read the schema anew.
-            manager.get_connection().execute_unprepared(SQLITE).await?;
-        }
+        // First: the changes that follow have every connection read the schema anew.
+        sqlite::run(manager, SQLITE).await?;
         for (table, column) in columns() {
             let mut alter = Table::alter();
             alter.table(table).add_column(column);
@@ -37,13 +36,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        if manager.get_database_backend() == DatabaseBackend::Postgres {
-            manager
-                .get_connection()
-                .execute_unprepared(POSTGRES)
-                .await?;
-        }
-        Ok(())
+        postgres::run(manager, POSTGRES).await
     }
 
     async fn down(&self, _manager: &SchemaManager) -> Result<(), DbErr> {

@@ -1,7 +1,9 @@
 //! On SQLite, a batch that did not find each row as it was foreseen undoes itself: it tells so to a table
 //! that takes nothing, so that the rule it breaks ends the transaction.
 
-use sea_orm_migration::{prelude::*, sea_orm::DatabaseBackend};
+use sea_orm_migration::prelude::*;
+
+use crate::sqlite::run;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -19,11 +21,4 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run(manager, "DROP TABLE unmet_expectations").await
     }
-}
-
-async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    if manager.get_database_backend() == DatabaseBackend::Sqlite {
-        manager.get_connection().execute_unprepared(sql).await?;
-    }
-    Ok(())
 }

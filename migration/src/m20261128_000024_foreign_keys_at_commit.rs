@@ -2,10 +2,9 @@
 //! statement ends: otherwise a statement of many rows keeps, for its own undoing, every page that it
 //! changes. A sale is committed whole or not at all, so nobody sees the difference.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{ConnectionTrait, DatabaseBackend},
-};
+use sea_orm_migration::prelude::*;
+
+use crate::sqlite::run;
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -41,10 +40,6 @@ const KEYS: [(&str, &str); 9] = [
 /// `SQLite` cannot alter a constraint, but documents this way to change the text of a table that its
 /// rows already satisfy: <https://www.sqlite.org/lang_altertable.html>, section 7.
 async fn replace(manager: &SchemaManager<'_>, from: &str, to: &str) -> Result<(), DbErr> {
-    let connection = manager.get_connection();
-    if manager.get_database_backend() != DatabaseBackend::Sqlite {
-        return Ok(());
-    }
     let changes = KEYS.map(|(table, parent)| {
         format!(
             "UPDATE sqlite_master
@@ -58,6 +53,5 @@ async fn replace(manager: &SchemaManager<'_>, from: &str, to: &str) -> Result<()
         "PRAGMA writable_schema = ON; {changes} PRAGMA writable_schema = RESET;
          CREATE TABLE read_anew (id INTEGER); DROP TABLE read_anew;"
     );
-    connection.execute_unprepared(&text).await?;
-    Ok(())
+    run(manager, &text).await
 }
