@@ -4,6 +4,7 @@
 //! own: without the role it is never called.
 
 use chrono::TimeDelta;
+use foldhash::fast::RandomState;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use poem::http::HeaderMap;
 use poem::http::header::AUTHORIZATION;
@@ -254,7 +255,7 @@ fn remember(app: &App, token: &str, checked: CheckedToken, generation: u64) -> C
 /// Some 400 bytes each.
 const MOST_CHECKED_TOKENS: usize = 32_768;
 
-fn checked_tokens(app: &App) -> MutexGuard<'_, HashMap<String, CheckedToken>> {
+fn checked_tokens(app: &App) -> MutexGuard<'_, HashMap<String, CheckedToken, RandomState>> {
     app.checked_tokens
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -283,7 +284,7 @@ fn role_named(name: &str) -> Option<Role> {
         .find(|role| role_name(*role) == name)
 }
 
-fn unauthenticated(detail: &str) -> Problem {
+fn unauthenticated(detail: &'static str) -> Problem {
     Problem::new(Slug::Unauthenticated, detail)
 }
 

@@ -11,6 +11,7 @@ use poem::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use poem::http::{HeaderName, HeaderValue, StatusCode};
 use poem::{IntoResponse, Response};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::db;
@@ -38,6 +39,11 @@ macro_rules! slugs {
             /// The last part of the problem's `type`.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $slug,)+ }
+            }
+
+            /// The problem's `type`.
+            pub fn uri(self) -> &'static str {
+                match self { $(Self::$variant => concat!("/problems/", $slug),)+ }
             }
 
             /// The HTTP status it is answered with.
@@ -143,7 +149,7 @@ slugs! {
 #[derive(Debug, Clone)]
 pub struct Problem {
     slug: Slug,
-    detail: String,
+    detail: Cow<'static, str>,
     /// As JSON already, as they stand in the document, each after a comma.
     members: Vec<u8>,
     headers: Vec<(&'static str, String)>,
@@ -151,7 +157,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of that kind; `detail` says what happened this time, for a person.
-    pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
+    pub fn new(slug: Slug, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             slug,
             detail: detail.into(),
@@ -163,6 +169,8 @@ impl Problem {
     /// Adds a member that a program can act on.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Serialize) -> Self {
+        // Most have room in it, however many members there are.
+        self.members.reserve(MEMBERS);
         add(&mut self.members, member, value);
         self
     }
@@ -188,7 +196,7 @@ impl Problem {
     }
 
     /// Try again in a moment.
-    pub fn unavailable(detail: impl Into<String>) -> Self {
+    pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Slug::Unavailable, detail)
     }
 
@@ -235,11 +243,7 @@ impl Problem {
     pub fn document(&self, request_id: &str) -> Vec<u8> {
         let Self { slug, members, .. } = self;
         let mut document = Vec::with_capacity(FIXED + self.detail.len() + members.len());
-        add(
-            &mut document,
-            "type",
-            format_args!("/problems/{}", slug.as_str()),
-        );
+        add(&mut document, "type", slug.uri());
         // In place of the comma.
         document[0] = b'{';
         add(&mut document, "title", slug.title());
@@ -251,6 +255,9 @@ impl Problem {
         document
     }
 }
+
+/// Enough for most members that a kind has of its own.
+const MEMBERS: usize = 192;
 
 /// Enough for what a document has besides its detail and its own members.
 const FIXED: usize = 320;

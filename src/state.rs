@@ -1,5 +1,6 @@
 //! What every slice is given.
 
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::ops::Deref;
@@ -60,8 +61,9 @@ pub struct Parts {
     pub limiter: Limiter,
     /// Signs access tokens.
     pub token_secret: Vec<u8>,
-    /// Access tokens whose signatures were checked before.
-    pub checked_tokens: Mutex<HashMap<String, CheckedToken>>,
+    /// Access tokens whose signatures were checked before. So nobody makes them up, and a quick hash
+    /// will do.
+    pub checked_tokens: Mutex<HashMap<String, CheckedToken, RandomState>>,
     /// One permit for each password that may be hashed at the same time.
     pub hashing: Semaphore,
     /// Idempotency keys of requests that this instance is working on.

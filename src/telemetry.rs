@@ -3,6 +3,7 @@
 //! Every metric is named here, with its unit in the name and labels of few values: routes are
 //! patterns, outcomes are problem slugs. Operators find the list in docs/operations.md.
 
+use foldhash::fast::RandomState;
 use metrics::{Counter, Histogram, Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::collections::HashMap;
@@ -127,10 +128,8 @@ pub fn record_build(database: &'static str, uses_redis: bool) {
 /// Counts one operation on a reservation.
 pub fn count_outcome(operation: &'static str, outcome: &'static str) {
     static COUNTERS: LazyLock<Kept<(&str, &str), Counter>> = LazyLock::new(Kept::default);
-    let counter = COUNTERS.get((operation, outcome), |(operation, outcome)| {
-        metrics::counter!(OUTCOMES, "operation" => *operation, "outcome" => *outcome)
-    });
-    counter.increment(1);
+    let find = |(operation, outcome): &(&'static str, &'static str)| metrics::counter!(OUTCOMES, "operation" => *operation, "outcome" => *outcome);
+    COUNTERS.tell((operation, outcome), find, |counter| counter.increment(1));
 }
 
 /// Records what it took a change to be durable, the wait in the queue included.
@@ -138,7 +137,7 @@ pub fn record_commit(operation: &'static str, took: Duration) {
     static DURATIONS: LazyLock<Kept<&str, Histogram>> = LazyLock::new(Kept::default);
     let find =
         |operation: &&'static str| metrics::histogram!(COMMIT_DURATION, "operation" => *operation);
-    DURATIONS.get(operation, find).record(took);
+    DURATIONS.tell(operation, find, |durations| durations.record(took));
 }
 
 /// Records what it took a change to have its locks, the wait in the queue included.
@@ -153,23 +152,23 @@ pub fn count_payment(outcome: &'static str) {
 }
 
 /// Metrics that were found before. To find one, the recorder is given its name and all its labels,
-/// which costs more than to count.
+/// which costs more than to count. So would a slower hash, and nobody outside chooses the keys.
 #[derive(Debug)]
-pub struct Kept<K, M>(RwLock<HashMap<K, M>>);
+pub struct Kept<K, M>(RwLock<HashMap<K, M, RandomState>>);
 
-impl<K: Eq + Hash, M: Clone> Kept<K, M> {
-    /// The metric of a key; the first time, `find` has it from the recorder.
-    pub fn get(&self, key: K, find: impl FnOnce(&K) -> M) -> M {
+impl<K: Eq + Hash, M> Kept<K, M> {
+    /// Tells something to the metric of a key; the first time, `find` has it from the recorder.
+    pub fn tell(&self, key: K, find: impl FnOnce(&K) -> M, tell: impl FnOnce(&M)) {
         // A metric is put in whole or not at all, so a panic elsewhere does not spoil it.
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(metric) = known.get(&key) {
-            return metric.clone();
+            return tell(metric);
         }
         drop(known);
         let metric = find(&key);
+        tell(&metric);
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(key, metric.clone());
-        metric
+        known.insert(key, metric);
     }
 }
 

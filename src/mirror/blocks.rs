@@ -126,10 +126,11 @@ impl Search<'_> {
         let front = zone.rows()[seated.clone()].partition_point(before);
         let mut down = seated.start + front;
         let mut up = down;
+        let below = |down| (down > seated.start).then(|| self.rows_off(&zone.rows()[down - 1]));
+        let above = |up| (up < seated.end).then(|| self.rows_off(&zone.rows()[up]));
+        let (mut lower, mut higher) = (below(down), above(up));
         let mut best: Option<Best> = None;
         for _ in 0..self.within.rows.min(seated.len()) {
-            let lower = (down > seated.start).then(|| self.rows_off(&zone.rows()[down - 1]));
-            let higher = (up < seated.end).then(|| self.rows_off(&zone.rows()[up]));
             let (index, rows_off) = match (lower, higher) {
                 (Some(lower), Some(higher)) if higher < lower => (up, higher),
                 (Some(lower), _) => (down - 1, lower),
@@ -138,13 +139,17 @@ impl Search<'_> {
             };
             if index == up {
                 up += 1;
+                higher = above(up);
             } else {
                 down -= 1;
+                lower = below(down);
             }
             if best.as_ref().is_some_and(|best| best.is_within(rows_off)) {
                 break;
             }
-            self.look_at(zone, index, rows_off, &mut best);
+            if self.may_fit(&zone.rows()[index]) {
+                self.look_at(zone, index, rows_off, &mut best);
+            }
         }
         best.map(|best| best.block)
     }
@@ -152,9 +157,6 @@ impl Search<'_> {
     /// Looks for a better block in a row: from the spot nearest to the focus on, then before it.
     fn look_at(&self, zone: &Zone, index: usize, rows_off: u64, best: &mut Option<Best>) {
         let row = &zone.rows()[index];
-        if (row.free as usize) < self.quantity || (row.longest as usize) < self.quantity {
-            return;
-        }
         let seats = row.seats as usize;
         // Twice the position at which a block would have to start to be centred on the focus.
         let centred2 = self
@@ -181,6 +183,11 @@ impl Search<'_> {
         look.scan(word, middle, seats);
         let first = look.centred.saturating_sub(look.reach());
         look.scan(word, run_start(word, first), middle);
+    }
+
+    /// Whether a row may have a block, by its counts.
+    fn may_fit(&self, row: &Row) -> bool {
+        row.free.min(row.longest) as usize >= self.quantity
     }
 
     /// The square of the distance of a row.

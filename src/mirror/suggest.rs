@@ -30,7 +30,7 @@ impl Seats {
         let Some(focus) = self.middle(wanted, index) else {
             return Vec::new();
         };
-        let mut found: Vec<Block> = Vec::with_capacity(how_many);
+        let mut found: Vec<Block> = Vec::new();
         while found.len() < how_many {
             let search = Search {
                 quantity: wanted.len(),

@@ -153,7 +153,7 @@ pub fn example(slug: Slug) -> Value {
         _ => json!({}),
     };
     let mut document = Map::new();
-    document.insert("type".into(), format!("/problems/{}", slug.as_str()).into());
+    document.insert("type".into(), slug.uri().into());
     document.insert("title".into(), slug.title().into());
     document.insert("status".into(), slug.status().into());
     document.insert("detail".into(), slug.when().into());

@@ -146,15 +146,15 @@ async fn named(
 ) -> Result<Proposal, HoldError> {
     refuse_by_application(mirrored, tickets)?;
     let seen = look_at(&mirrored.seats(), tickets);
-    let Some(seen) = seen else {
+    let Some(mut seen) = seen else {
         // One of another event, or none at all: the database tells which.
         return Box::pin(named_by_the_database(app, Some(event), tickets, code)).await;
     };
-    let taken: Vec<_> = seen.iter().filter(|c| c.is_taken()).cloned().collect();
     // Before the sale is looked at: in a crowd nearly everybody is answered here.
-    if !taken.is_empty() {
+    if seen.iter().any(Conflict::is_taken) {
+        seen.retain(Conflict::is_taken);
         return Err(HoldError::Taken {
-            conflicts: taken,
+            conflicts: seen,
             alternatives: near_miss::near(mirrored, tickets),
         });
     }

@@ -244,7 +244,12 @@ fn request_id(headers: &HeaderMap) -> String {
         .get(REQUEST_ID)
         .and_then(|id| id.to_str().ok())
         .filter(is_sane)
-        .map_or_else(|| Uuid::new_v4().simple().to_string(), ToOwned::to_owned)
+        .map_or_else(new_id, ToOwned::to_owned)
+}
+
+fn new_id() -> String {
+    let id = Uuid::new_v4().simple();
+    id.encode_lower(&mut Uuid::encode_buffer()).to_owned()
 }
 
 fn problem_of(err: &poem::Error) -> Problem {

@@ -36,9 +36,11 @@ impl Default for Tally {
 impl Tally {
     /// Counts an answer, and what it took.
     pub fn count(&self, names: &RouteNames, answer: Kind, took: Duration) {
-        let (durations, requests) = self.kept.get(answer, |kind| find(names, kind));
-        durations.record(took.as_secs_f64());
-        requests.increment(1);
+        let find = |kind: &Kind| find(names, kind);
+        self.kept.tell(answer, find, |(durations, requests)| {
+            durations.record(took.as_secs_f64());
+            requests.increment(1);
+        });
     }
 }
 

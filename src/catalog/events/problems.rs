@@ -1,5 +1,7 @@
 //! What calls about events can be refused for, and the problem document of each error.
 
+use std::borrow::Cow;
+
 use super::EventError;
 use crate::catalog::status_name;
 use crate::entity::event::EventStatus;
@@ -64,7 +66,7 @@ const CHANGE: &[Slug] = &[Slug::Forbidden, Slug::NotFound, Slug::InvalidTransiti
 
 impl From<EventError> for Problem {
     fn from(err: EventError) -> Self {
-        let invalid = |detail: &str, status| {
+        let invalid = |detail: Cow<'static, str>, status| {
             Self::new(Slug::InvalidTransition, detail).with("current_status", status_name(status))
         };
         match err {
@@ -73,13 +75,15 @@ impl From<EventError> for Problem {
                 Self::invalid("venue_id", format!("there is no venue {id}"))
             }
             EventError::PastThat(status) => {
-                invalid(&format!("The event is {}.", status_name(status)), status)
+                let detail = format!("The event is {}.", status_name(status));
+                invalid(detail.into(), status)
             }
             EventError::CurrencyPublished(status) => {
-                invalid("Its prices were published in another currency.", status)
+                let detail = "Its prices were published in another currency.";
+                invalid(detail.into(), status)
             }
             EventError::InUse => invalid(
-                "Something that must stay belongs to it: cancel it instead.",
+                "Something that must stay belongs to it: cancel it instead.".into(),
                 EventStatus::Draft,
             ),
             EventError::Mismatch(mismatch) => mismatch.into(),
