@@ -13,6 +13,7 @@ use poem::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::LazyLock;
 
 use crate::db;
 
@@ -243,11 +244,7 @@ impl Problem {
     pub fn document(&self, request_id: &str) -> Vec<u8> {
         let Self { slug, members, .. } = self;
         let mut document = Vec::with_capacity(FIXED + self.detail.len() + members.len());
-        add(&mut document, "type", slug.uri());
-        // In place of the comma.
-        document[0] = b'{';
-        add(&mut document, "title", slug.title());
-        add(&mut document, "status", slug.status());
+        document.extend_from_slice(&HEADS[*slug as usize]);
         add(&mut document, "detail", &self.detail);
         document.extend_from_slice(members);
         add(&mut document, "request_id", request_id);
@@ -262,15 +259,26 @@ const MEMBERS: usize = 192;
 /// Enough for what a document has besides its detail and its own members.
 const FIXED: usize = 320;
 
-/// Adds a member, as JSON, after a comma.
-fn add(members: &mut Vec<u8>, name: &str, value: impl Serialize) {
-    fn write(to: &mut Vec<u8>, value: impl Serialize) {
-        serde_json::to_writer(to, &value).expect("texts and numbers can be written as JSON");
-    }
-    members.push(b',');
-    write(members, name);
-    members.push(b':');
-    write(members, value);
+/// What the documents of each kind begin with.
+static HEADS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let head = |slug: &Slug| {
+        let mut head = Vec::new();
+        add(&mut head, "type", slug.uri());
+        // In place of the comma.
+        head[0] = b'{';
+        add(&mut head, "title", slug.title());
+        add(&mut head, "status", slug.status());
+        head
+    };
+    Slug::ALL.iter().map(head).collect()
+});
+
+/// Adds a member, as JSON, after a comma. Its name is one that needs no escapes.
+fn add(members: &mut Vec<u8>, name: &'static str, value: impl Serialize) {
+    members.extend_from_slice(b",\"");
+    members.extend_from_slice(name.as_bytes());
+    members.extend_from_slice(b"\":");
+    serde_json::to_writer(members, &value).expect("texts and numbers can be written as JSON");
 }
 
 impl From<sea_orm::DbErr> for Problem {
@@ -328,6 +336,17 @@ mod tests {
         assert_eq!(document["status"], 400);
         assert_eq!(document["errors"][0]["field"], "quantity");
         assert_eq!(document["request_id"], "7");
+    }
+
+    #[test]
+    fn every_kind_has_a_document_of_its_own() {
+        for slug in Slug::ALL {
+            let document = Problem::new(*slug, "so it is").document("7");
+            let document: Value = serde_json::from_slice(&document).unwrap();
+            assert_eq!(document["type"], slug.uri());
+            assert_eq!(document["title"], slug.title());
+            assert_eq!(document["status"], slug.status());
+        }
     }
 
     #[test]
