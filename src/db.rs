@@ -107,11 +107,6 @@ impl Db {
         &self.read
     }
 
-    /// Where single statements go that write, each a transaction of its own; on PostgreSQL.
-    pub fn writer(&self) -> &DatabaseConnection {
-        &self.write
-    }
-
     /// Begins a transaction that may write.
     ///
     /// Call it from a detached task only (see [`crate::state::App::detached`]): a future dropped
@@ -172,6 +167,12 @@ impl Db {
         self.kept.run(pool, text, values).await
     }
 
+    /// Runs one statement that writes, a transaction of its own; on PostgreSQL.
+    pub async fn run_statement(&self, text: String, values: Vec<Value>) -> Result<(), DbErr> {
+        let pool = self.write.get_postgres_connection_pool();
+        self.kept.run_statement(pool, text, values).await
+    }
+
     /// A time as a value to compare stored times with, or to store.
     pub fn time_value(&self, at: DateTime<Utc>) -> Value {
         if self.is_postgres() {
@@ -221,7 +222,8 @@ impl Db {
                 } else {
                     of(connection.get_sqlite_connection_pool())
                 };
-                (name, idle, used, most)
+                let kept = u32::from(name == "write" && self.kept.is_idle()).min(used);
+                (name, idle + kept, used - kept, most)
             })
             .to_vec()
     }

@@ -5,7 +5,7 @@
 //! each zone costs what was thought. The time of all is what the instance takes for the database's.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbErr, Statement, Value};
+use sea_orm::{DbErr, Value};
 use std::collections::BTreeMap;
 
 use super::writes::{keep_from, kept};
@@ -42,9 +42,7 @@ pub async fn hold_at_once(
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX).into();
     if db.is_postgres() {
         let sql = tables.at_once(&times, &value(count(moved + sold)));
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        db.writer().execute_raw(statement).await?;
-        Ok(())
+        db.run_statement(sql, values).await
     } else {
         let text = tables.in_turn(&times, &[value(count(moved)), value(count(sold))]);
         db.run_as_one(text, values).await
