@@ -23,11 +23,22 @@ mod on_postgresql {
     kit::stories! { on [PostgresEmbedded, PostgresRedis];
         what_moves_after_it_was_read_is_read_again,
         a_batch_that_waits_for_others_is_overtaken,
+        one_connection_to_write_with_is_enough: |app| app.env("HOLDFAST_DB_MAX_CONNECTIONS", "2"),
+        two_connections_to_write_with_are_enough: |app| app.env("HOLDFAST_DB_MAX_CONNECTIONS", "8"),
     }
 
     use super::{
-        a_batch_that_waits_for_others_is_overtaken, what_moves_after_it_was_read_is_read_again,
+        a_batch_that_waits_for_others_is_overtaken, everything_is_sold_and_paid,
+        what_moves_after_it_was_read_is_read_again,
     };
+
+    async fn one_connection_to_write_with_is_enough(app: &kit::App) {
+        everything_is_sold_and_paid(app).await;
+    }
+
+    async fn two_connections_to_write_with_are_enough(app: &kit::App) {
+        everything_is_sold_and_paid(app).await;
+    }
 }
 
 mod believing_what_is_not_so {
@@ -303,6 +314,26 @@ async fn what_moves_after_it_was_read_is_read_again(app: &App) {
     assert_eq!(app.seats(&event, "held").await, 2);
     let version = format!("SELECT version FROM tickets WHERE id = {moved}");
     assert_eq!(app.count(&version).await, 3);
+}
+
+/// Holds, which a connection is kept for, beside payments, which begin transactions.
+async fn everything_is_sold_and_paid(app: &App) {
+    let event = app.on_sale(&[Zone::seated("Stalls", 2, 24, 4500)]).await;
+    let buyer = app.buyer().await;
+    let hold = async |ticket: &i64| app.reserve(&buyer, *ticket).await.expect(201).id();
+    let pay = async |id: &String| {
+        let paid = app.confirm(&buyer, id, "tok_success").await;
+        paid.expect(200);
+    };
+    let (first, second) = event.tickets().split_at(24);
+    let held = join_all(first.iter().map(hold)).await;
+    let (held, _) = tokio::join!(
+        join_all(second.iter().map(hold)),
+        join_all(held.iter().map(pay))
+    );
+    join_all(held.iter().map(pay)).await;
+    assert_eq!(app.seats(&event, "sold").await, 48);
+    app.verify();
 }
 
 async fn a_batch_that_waits_for_others_is_overtaken(app: &App) {
