@@ -320,18 +320,18 @@ async fn what_moves_after_it_was_read_is_read_again(app: &App) {
 async fn everything_is_sold_and_paid(app: &App) {
     let event = app.on_sale(&[Zone::seated("Stalls", 2, 24, 4500)]).await;
     let buyer = app.buyer().await;
-    let hold = async |ticket: &i64| app.reserve(&buyer, *ticket).await.expect(201).id();
+    let reserve = async |ticket: &i64| app.reserve(&buyer, *ticket).await.expect(201).id();
     let pay = async |id: &String| {
         let paid = app.confirm(&buyer, id, "tok_success").await;
         paid.expect(200);
     };
     let (first, second) = event.tickets().split_at(24);
-    let held = join_all(first.iter().map(hold)).await;
-    let (held, _) = tokio::join!(
-        join_all(second.iter().map(hold)),
-        join_all(held.iter().map(pay))
+    let ids = join_all(first.iter().map(reserve)).await;
+    let (ids, _) = tokio::join!(
+        join_all(second.iter().map(reserve)),
+        join_all(ids.iter().map(pay))
     );
-    join_all(held.iter().map(pay)).await;
+    join_all(ids.iter().map(pay)).await;
     assert_eq!(app.seats(&event, "sold").await, 48);
     app.verify();
 }
