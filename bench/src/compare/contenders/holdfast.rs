@@ -23,6 +23,9 @@ const BUYERS: usize = 1000;
 /// Seats that are gone before a sold-out run begins.
 const TAKEN: usize = 2000;
 
+/// A sold-out event has free seats for so many answers a second, of which one in ten sells one.
+const ANSWERS_PER_SECOND_AT_MOST: u64 = 150_000;
+
 /// One sale alone: what a disk lets through at the most, in a second.
 const LONE_SALES_PER_SECOND: u64 = 5000;
 
@@ -198,8 +201,8 @@ impl<'a> House<'a> {
 
     /// Nine of ten requests are for a seat that is gone; one is for a seat that nobody else asks for.
     async fn measure_sold_out(&self, stage: &Stage) -> Result<Reading> {
-        let free = stage.seats() / 10;
-        let (event, mut tickets) = self.put_on_sale(free + TAKEN as u64).await?;
+        let left = ANSWERS_PER_SECOND_AT_MOST / 10 * (super::WARM_UP + stage.lasting).as_secs();
+        let (event, mut tickets) = self.put_on_sale(left + TAKEN as u64).await?;
         let free = tickets.split_off(TAKEN);
         let buyers = &self.target.buyers;
 
@@ -221,6 +224,10 @@ impl<'a> House<'a> {
         let crowd = stage.crowd(&self.target.base_url);
         let counted = [Outcome::Won, Outcome::Refused];
         let (summary, reading) = self.drive(&crowd, Arc::new(script), &counted).await?;
+        ensure!(
+            summary.won_in_all() < left,
+            "all {left} seats that were left were sold before the end"
+        );
         let won = summary.won_in_all() + taken.won_in_all();
         let lost = summary.connection_errors + taken.connection_errors;
         self.check(event.id, won).await?.ensure_sound(lost)?;
