@@ -128,7 +128,9 @@ pub fn record_build(database: &'static str, uses_redis: bool) {
 /// Counts one operation on a reservation.
 pub fn count_outcome(operation: &'static str, outcome: &'static str) {
     static COUNTERS: LazyLock<Kept<(&str, &str), Counter>> = LazyLock::new(Kept::default);
-    let find = |(operation, outcome): &(&'static str, &'static str)| metrics::counter!(OUTCOMES, "operation" => *operation, "outcome" => *outcome);
+    let find = |_: &(&str, &str)| -> Counter {
+        metrics::counter!(OUTCOMES, "operation" => operation, "outcome" => outcome)
+    };
     COUNTERS.tell((operation, outcome), find, |counter| counter.increment(1));
 }
 

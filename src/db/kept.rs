@@ -1,8 +1,8 @@
 //! The connection that writes batches, kept from one to the next.
 //!
 //! To give it back to its pool is a round trip, in which the pool makes sure that it is still of use,
-//! and on SQLite as much again to take it out. Whoever else wants to write to SQLite waits in the same
-//! line, and has it put back first; on PostgreSQL there are others for them.
+//! and on SQLite as much again to take it out. Whoever else wants to write has it put back first; on
+//! SQLite, where it is the only one, in the same line as the batches.
 
 use sea_orm::sea_query::Values;
 use sea_orm::sqlx::pool::PoolConnection;
