@@ -116,16 +116,20 @@ impl Asked {
         let mut others = asked.into_iter();
         let mut votes = vec![0; claims.len()];
         let mut hopeful: Vec<usize> = (0..claims.len()).collect();
+        let mut question = Question::new(along, claims, &hopeful);
         if let Some((first, _)) = others.next()
-            && let Some(granted) = ask(first, along, claims, &hopeful).await
+            && let Some(granted) = question.ask(first).await
         {
             count(&mut votes, &hopeful, &granted);
             hopeful.retain(|claim| votes[*claim] > 0);
+            if hopeful.len() < claims.len() {
+                question = Question::new(along, claims, &hopeful);
+            }
         }
         if hopeful.is_empty() {
             passed_over.extend(others);
         } else {
-            let others = others.map(|(node, _)| ask(node, along, claims, &hopeful));
+            let others = others.map(|(node, _)| question.ask(node));
             for granted in join_all(others).await.into_iter().flatten() {
                 count(&mut votes, &hopeful, &granted);
             }
@@ -145,24 +149,34 @@ fn count(votes: &mut [usize], hopeful: &[usize], granted: &[bool]) {
     }
 }
 
-/// Asks a node for the locks of those claims that are hopeful, after another command where one goes
-/// along; gives of each whether all of them were granted, or nothing where the node fails.
-async fn ask(
-    node: &ConnectionManager,
-    along: Option<&Cmd>,
-    claims: &[Locking],
-    hopeful: &[usize],
-) -> Option<Vec<bool>> {
-    let claims: Vec<&Locking> = hopeful.iter().map(|claim| &claims[*claim]).collect();
-    let commands = commands(along, &claims);
-    let answers: Vec<RedisResult<Value>> = commands.query_async(&mut node.clone()).await.ok()?;
-    let mut set = answers.iter().skip(usize::from(along.is_some()));
-    let is_set = |set: &&RedisResult<Value>| matches!(set, Ok(Value::Okay));
-    let all_of = |claim: &&Locking| {
-        let of_it = set.by_ref().take(claim.tickets.len());
-        of_it.filter(is_set).count() == claim.tickets.len()
-    };
-    Some(claims.iter().map(all_of).collect())
+/// What nodes are asked: for the locks of some claims, after another command where one goes along.
+struct Question {
+    commands: Pipeline,
+    goes_along: bool,
+    /// How many locks each of the claims has.
+    locks: Vec<usize>,
+}
+
+impl Question {
+    /// For the locks of those claims that are hopeful.
+    fn new(along: Option<&Cmd>, claims: &[Locking], hopeful: &[usize]) -> Self {
+        let claims: Vec<&Locking> = hopeful.iter().map(|claim| &claims[*claim]).collect();
+        Self {
+            commands: commands(along, &claims),
+            goes_along: along.is_some(),
+            locks: claims.iter().map(|claim| claim.tickets.len()).collect(),
+        }
+    }
+
+    /// Of each claim whether the node granted all of its locks, or nothing where the node fails.
+    async fn ask(&self, node: &ConnectionManager) -> Option<Vec<bool>> {
+        let answers = self.commands.query_async(&mut node.clone()).await;
+        let answers: Vec<RedisResult<Value>> = answers.ok()?;
+        let mut set = answers.iter().skip(usize::from(self.goes_along));
+        let is_set = |set: &&RedisResult<Value>| matches!(set, Ok(Value::Okay));
+        let all_of = |locks: &usize| set.by_ref().take(*locks).filter(is_set).count() == *locks;
+        Some(self.locks.iter().map(all_of).collect())
+    }
 }
 
 /// Takes the only lock of a claim in the library's own way.
