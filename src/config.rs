@@ -186,6 +186,17 @@ pub struct Config {
     #[arg(long, env = "HOLDFAST_WORKER_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024), value_name = "THREADS", global = true)]
     pub worker_threads: Option<u16>,
 
+    /// Whether the committer has a thread of its own beside them: faster where an instance does little but sell, and has two processors.
+    #[arg(
+        long,
+        env = "HOLDFAST_COMMIT_THREAD",
+        default_value = "off",
+        value_enum,
+        value_name = "SWITCH",
+        global = true
+    )]
+    pub commit_thread: Switch,
+
     /// Most database connections of this instance.
     #[arg(long, env = "HOLDFAST_DB_MAX_CONNECTIONS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(2..=1000), value_name = "CONNECTIONS", global = true)]
     pub db_max_connections: u32,

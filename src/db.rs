@@ -33,6 +33,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use self::kept::Kept;
@@ -47,12 +48,14 @@ pub struct Db {
 }
 
 impl Db {
-    /// Connects, waiting for the database to be there for as long as the settings allow.
-    pub async fn connect(config: &Config) -> Result<Self, DbErr> {
+    /// Connects, waiting for the database to be there for as long as the settings allow. A connection
+    /// belongs to the runtime it is opened in, so the first to write is opened in that of the committer,
+    /// where it has one of its own.
+    pub async fn connect(config: &Config, committing: Option<&Handle>) -> Result<Self, DbErr> {
         let deadline = Instant::now() + Duration::from_secs(config.start_timeout_secs.into());
         let mut pause = Duration::from_millis(100);
         loop {
-            match Self::try_connect(config).await {
+            match Self::try_connect(config, committing).await {
                 Ok(db) => return Ok(db),
                 Err(err) if Instant::now() + pause < deadline && is_unavailable(&err) => {
                     tracing::warn!(error = %err, retry_in_ms = pause.as_millis(), "the database is not there yet");
@@ -73,13 +76,21 @@ impl Db {
         }
     }
 
-    async fn try_connect(config: &Config) -> Result<Self, DbErr> {
+    async fn try_connect(config: &Config, committing: Option<&Handle>) -> Result<Self, DbErr> {
         match &config.database_url {
             Some(url) if !config.is_sqlite() => {
                 knock(url).await?;
+                let write = Database::connect(writing_options(config, url));
+                let write = match committing {
+                    Some(runtime) => runtime
+                        .spawn(write)
+                        .await
+                        .map_err(|err| DbErr::Custom(err.to_string()))?,
+                    None => write.await,
+                };
                 Ok(Self {
                     read: Database::connect(reading_options(config, url)).await?,
-                    write: Database::connect(writing_options(config, url)).await?,
+                    write: write?,
                     kept: Kept::default(),
                 })
             }

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use clap::error::ErrorKind;
 use holdfast::clock::Clock;
-use holdfast::config::{AdminAction, Cli, Command, Config, LogFormat};
+use holdfast::config::{AdminAction, Cli, Command, Config, LogFormat, Switch};
 use holdfast::coordination::{Coordinator, Embedded, Redis, RedisConfig};
 use holdfast::db::Db;
 use holdfast::reservations::BoxOffice;
@@ -13,8 +13,11 @@ use holdfast::state::App;
 use holdfast::{demo, identity, openapi, schema, secret, server, telemetry, verify};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::thread;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 // The system's allocator was a fifth of an instance's work in a sale.
 #[global_allocator]
@@ -76,23 +79,41 @@ fn without_passwords(text: &str) -> String {
 }
 
 fn in_runtime(cli: Cli) -> Result<ExitCode> {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let mut serving = Builder::new_multi_thread();
     if let Some(threads) = cli.config.worker_threads {
-        runtime.worker_threads(threads.into());
+        serving.worker_threads(threads.into());
     }
-    let runtime = runtime
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
-    runtime.block_on(run(cli))
+    let serving = build(&mut serving)?;
+    if cli.config.commit_thread == Switch::Off {
+        return serving.block_on(run(cli, None));
+    }
+    let committing = build(&mut Builder::new_current_thread())?;
+    let handle = committing.handle().clone();
+    let ended = CancellationToken::new();
+    let end = ended.clone().drop_guard();
+    let thread = thread::Builder::new()
+        .name("committing".to_owned())
+        .spawn(move || committing.block_on(ended.cancelled()))
+        .context("failed to start a thread")?;
+    let outcome = serving.block_on(run(cli, Some(&handle)));
+    drop(end);
+    // Where it panicked, it has said so.
+    let _ = thread.join();
+    outcome
 }
 
-async fn run(cli: Cli) -> Result<ExitCode> {
+fn build(runtime: &mut Builder) -> Result<Runtime> {
+    let runtime = runtime.enable_all().build();
+    runtime.context("failed to start the runtime")
+}
+
+/// `committing` is the runtime of the committer, where it has one of its own.
+async fn run(cli: Cli, committing: Option<&Handle>) -> Result<ExitCode> {
     let config = cli.config;
     telemetry::install_logs(&config).context("invalid value for '--log'")?;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config).await?,
-        Command::Migrate => schema::migrate(&connect(&config).await?).await?,
+        Command::Serve => serve(config, committing).await?,
+        Command::Migrate => schema::migrate(&connect(&config, None).await?).await?,
         Command::Admin {
             action: AdminAction::Create,
         } => create_admin(config).await?,
@@ -102,7 +123,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config) -> Result<()> {
+async fn serve(config: Config, committing: Option<&Handle>) -> Result<()> {
     // First of all, so that nothing is measured in vain.
     let metrics = telemetry::install_metrics();
     // Before anything else is touched: a port in use is the commonest mistake.
@@ -110,7 +131,7 @@ async fn serve(config: Config) -> Result<()> {
         api: listen(config.listen, "--listen")?,
         metrics: listen(config.metrics_listen, "--metrics-listen")?,
     };
-    let app = start(config).await?;
+    let app = start(config, committing).await?;
     telemetry::record_build(app.db.product(), app.config.uses_redis());
     ensure_admin(&app).await?;
     if app.config.wants_demo() {
@@ -122,22 +143,22 @@ async fn serve(config: Config) -> Result<()> {
         .await
         .context("failed to read who may still act")?;
     greet(&app);
-    server::run(app.clone(), metrics, listeners, terminated()?).await;
+    server::run(app.clone(), metrics, listeners, committing, terminated()?).await;
     app.db.clone().close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// Connects to everything and brings the schema up to date.
-async fn start(config: Config) -> Result<App> {
-    let db = connect(&config).await?;
+async fn start(config: Config, committing: Option<&Handle>) -> Result<App> {
+    let db = connect(&config, committing).await?;
     schema::migrate(&db).await?;
     let secret = secret::read_or_make(&config)?;
-    let coordinator = coordinator(&config).await?;
+    let coordinator = coordinator(&config, committing).await?;
     Ok(App::new(config, Clock::default(), db, coordinator, secret))
 }
 
-async fn connect(config: &Config) -> Result<Db> {
+async fn connect(config: &Config, committing: Option<&Handle>) -> Result<Db> {
     if config.is_sqlite() {
         std::fs::create_dir_all(&config.data_dir).with_context(|| {
             format!(
@@ -146,12 +167,12 @@ async fn connect(config: &Config) -> Result<Db> {
             )
         })?;
     }
-    Db::connect(config)
+    Db::connect(config, committing)
         .await
         .context("failed to connect to the database of '--database-url'")
 }
 
-async fn coordinator(config: &Config) -> Result<Coordinator> {
+async fn coordinator(config: &Config, committing: Option<&Handle>) -> Result<Coordinator> {
     if !config.uses_redis() {
         return Ok(Coordinator::Embedded(Embedded::default()));
     }
@@ -160,9 +181,11 @@ async fn coordinator(config: &Config) -> Result<Coordinator> {
         lock_urls: config.lock_redis_urls.clone(),
         lock_ttl: config.lock_ttl(),
     });
-    let redis = redis
-        .await
-        .context("invalid value for '--redis-url' or '--lock-redis-urls'")?;
+    let redis = match committing {
+        Some(runtime) => runtime.spawn(redis).await?,
+        None => redis.await,
+    };
+    let redis = redis.context("invalid value for '--redis-url' or '--lock-redis-urls'")?;
     Ok(Coordinator::Redis(redis))
 }
 
@@ -236,7 +259,7 @@ async fn create_admin(config: Config) -> Result<()> {
     if config.admin_email.is_none() {
         bail!("invalid value '' for '--admin-email': required with admin create");
     }
-    let app = start(config).await?;
+    let app = start(config, None).await?;
     ensure_admin(&app).await?;
     println!(
         "{} is an admin",
@@ -253,7 +276,7 @@ fn print_openapi(config: Config) -> Result<()> {
 }
 
 async fn run_verify(config: &Config) -> Result<ExitCode> {
-    let db = connect(config).await?;
+    let db = connect(config, None).await?;
     let violations = verify::find_violations(&db).await?;
     for violation in &violations {
         println!("BROKEN  {}", violation.rule);

@@ -18,6 +18,7 @@ use poem_openapi::OpenApiService;
 use std::future::Future;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use self::connections::{AnswerBody, Peer, Service, answer_by};
@@ -41,15 +42,17 @@ pub struct Listeners {
 /// Serves until `shutdown` resolves, then finishes what is in flight within the bound that the
 /// settings give.
 ///
-/// Readiness turns false first, and can be watched on the metrics listener to the end.
+/// Readiness turns false first, and can be watched on the metrics listener to the end. `committing` is
+/// the runtime of the committer, where it has one of its own.
 pub async fn run(
     app: App,
     metrics: PrometheusHandle,
     listeners: Listeners,
+    committing: Option<&Handle>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = CancellationToken::new();
-    let office = BoxOffice::open(&app);
+    let office = BoxOffice::open(&app, committing);
     let background = background::start(&office, &metrics, &stop);
     let drain = Duration::from_secs(app.config.drain_secs.into());
 

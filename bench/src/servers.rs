@@ -50,6 +50,8 @@ pub struct Tuning {
     /// Connections to the database.
     pub pool: u32,
     pub threads: usize,
+    /// Whether Holdfast's committer has a thread of its own beside them.
+    pub commits_apart: bool,
 }
 
 impl Tuning {
@@ -59,8 +61,17 @@ impl Tuning {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let mut threads = vec![1, processors];
         threads.dedup();
-        let with = |threads: usize| pools.iter().map(move |&pool| Self { pool, threads });
+        let with = |threads: usize| pools.iter().map(move |&pool| Self::of(pool, threads));
         threads.into_iter().flat_map(with).collect()
+    }
+
+    /// With everything on the same threads.
+    pub fn of(pool: u32, threads: usize) -> Self {
+        Self {
+            pool,
+            threads,
+            commits_apart: false,
+        }
     }
 
     /// One thread: for several processes that share a small machine.
@@ -71,7 +82,11 @@ impl Tuning {
 
 impl fmt::Display for Tuning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.pool, self.threads)
+        write!(f, "{}/{}", self.pool, self.threads)?;
+        if self.commits_apart {
+            f.write_str("+1")?;
+        }
+        Ok(())
     }
 }
 
@@ -207,6 +222,10 @@ fn settings(tuning: Tuning) -> BTreeMap<String, String> {
         ("HOLDFAST_REQUEST_TIMEOUT_MS", "120000".to_owned()),
         ("HOLDFAST_LOG_FORMAT", "text".to_owned()),
         ("HOLDFAST_WORKER_THREADS", tuning.threads.to_string()),
+        (
+            "HOLDFAST_COMMIT_THREAD",
+            if tuning.commits_apart { "on" } else { "off" }.to_owned(),
+        ),
         ("HOLDFAST_DB_MAX_CONNECTIONS", tuning.pool.to_string()),
         ("NO_COLOR", "1".to_owned()),
     ];

@@ -22,6 +22,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::DbErr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{Claimed, Failure, Needs, Seen, SeenTicket, Writes};
@@ -66,8 +67,9 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the committer. It ends when nobody can ask it for anything any more.
-    pub fn start(app: &App) -> Self {
+    /// Starts the committer, in the runtime `apart` where it has one of its own. It ends when nobody can
+    /// ask it for anything any more.
+    pub fn start(app: &App, apart: Option<&Handle>) -> Self {
         let committer = Self::with_queue(app, app.config.commit_queue());
         let at_once = if app.db.is_postgres() {
             AT_ONCE_ON_POSTGRES
@@ -75,7 +77,11 @@ impl Committer {
             AT_ONCE_ON_SQLITE
         };
         for _ in 0..at_once {
-            tokio::spawn(commit_batches(app.clone(), Arc::clone(&committer.line)));
+            let batches = commit_batches(app.clone(), Arc::clone(&committer.line));
+            match apart {
+                Some(runtime) => runtime.spawn(batches),
+                None => tokio::spawn(batches),
+            };
         }
         committer
     }

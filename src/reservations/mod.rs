@@ -54,6 +54,7 @@ pub use requests::ReservationRequest;
 pub use views::{Reservation, ReservedTicket};
 
 use std::ops::Deref;
+use tokio::runtime::Handle;
 
 use crate::state::App;
 use commit::Committer;
@@ -66,11 +67,11 @@ pub struct BoxOffice {
 }
 
 impl BoxOffice {
-    /// Opens the box office.
-    pub fn open(app: &App) -> Self {
+    /// Opens the box office; `committing` is the runtime of its committer, where it has one of its own.
+    pub fn open(app: &App, committing: Option<&Handle>) -> Self {
         Self {
             app: app.clone(),
-            committer: Committer::start(app),
+            committer: Committer::start(app, committing),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The committer: what waits is committed together, and each change stands or falls by itself.
 
 use std::cell::Cell;
+use std::fs::{DirEntry, read_dir, read_to_string};
+use std::io;
 
 use futures_util::future::join_all;
 use kit::{
@@ -15,6 +17,8 @@ kit::stories! {
     holds_end_and_are_counted_though_few_can_wait:
         |app| app.env("HOLDFAST_COMMIT_QUEUE", "1").hold_ttl_secs(1),
     everything_at_once_is_done_each_by_itself: super::patient,
+    a_thread_of_its_own_commits_the_same:
+        |app| super::patient(app).env("HOLDFAST_COMMIT_THREAD", "on"),
     what_was_answered_in_a_burst_outlives_a_crash:
         |app| app.env("HOLDFAST_DB_ACQUIRE_MS", "60000").lock_ttl_ms(2000),
 }
@@ -174,6 +178,17 @@ async fn everything_at_once_is_done_each_by_itself(app: &App) {
     assert_eq!((outcomes["201"], outcomes["ticket-taken"]), (10, 10));
     let states = ["sold", "held", "available"].map(async |state| app.seats(&event, state).await);
     assert_eq!(join_all(states).await, [10, 20, 20]);
+}
+
+async fn a_thread_of_its_own_commits_the_same(app: &App) {
+    let tasks = format!("/proc/{}/task", app.instance().pid());
+    let name = |task: io::Result<DirEntry>| read_to_string(task?.path().join("comm"));
+    let names: io::Result<Vec<_>> = read_dir(tasks).unwrap().map(name).collect();
+    let names = names.unwrap();
+    assert!(names.iter().any(|name| name == "committing\n"), "{names:?}");
+    everything_at_once_is_done_each_by_itself(app).await;
+    everything_is_sold_and_paid(app).await;
+    assert_eq!(app.instance().terminate().await.code(), Some(0));
 }
 
 async fn what_was_answered_in_a_burst_outlives_a_crash(app: &App) {

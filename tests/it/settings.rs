@@ -96,6 +96,7 @@ const WRONG: &[(&str, [&str; 3])] = &[
         ["--without-locks", "pray", "continue, refuse"],
     ),
     ("--worker-threads 0", ["--worker-threads", "0", "1..=1024"]),
+    ("--commit-thread 2", ["--commit-thread", "2", "on, off"]),
     (
         "--db-max-connections 1",
         ["--db-max-connections", "1", "2..=1000"],
@@ -240,6 +241,7 @@ fn the_help_explains_every_setting_with_its_environment_name() {
         ("--demo", "HOLDFAST_DEMO"),
         ("--without-locks", "HOLDFAST_WITHOUT_LOCKS"),
         ("--worker-threads", "HOLDFAST_WORKER_THREADS"),
+        ("--commit-thread", "HOLDFAST_COMMIT_THREAD"),
         ("--db-max-connections", "HOLDFAST_DB_MAX_CONNECTIONS"),
         ("--log-format", "HOLDFAST_LOG_FORMAT"),
         ("--log", "HOLDFAST_LOG"),

@@ -32,6 +32,7 @@ const POOLS: [u32; 3] = [8, 16, 32];
 const UNTRIED: Tuning = Tuning {
     pool: 16,
     threads: 1,
+    commits_apart: false,
 };
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -177,14 +178,19 @@ impl Stage {
             let measure = async |stage: &Self, tuning| {
                 holdfast::measure_with(stage, tuning, 1, briefly).await
             };
-            let what = "Holdfast, connections/threads";
+            let what = "Holdfast, connections/threads, + 1 that commits";
+            let apart = POOLS.map(|pool| Tuning {
+                commits_apart: true,
+                ..Tuning::of(pool, 1)
+            });
+            let tunings = [tunings.as_slice(), &apart].concat();
             self.best.holdfast = self.fastest(what, &tunings, measure).await?;
         }
         if !self.wanted_of(Group::Nginx).is_empty() {
             let measure = async |stage: &Self, tuning| {
                 holdfast::measure_with(stage, tuning, 3, briefly).await
             };
-            let tunings = POOLS.map(|pool| Tuning { pool, threads: 1 });
+            let tunings = POOLS.map(|pool| Tuning::of(pool, 1));
             let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
             self.best.behind_nginx = self.fastest(what, &tunings, measure).await?;
         }

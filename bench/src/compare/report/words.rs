@@ -35,6 +35,7 @@ pub const METHOD: &str = "
 - Holdfast runs with `HOLDFAST_LOG=warn`, three Redis lock nodes and one for messages; every attempt to
   reserve is counted, against limits that nobody reaches. The designs have one Redis node. Each of them,
   and hello, has as many threads as serve it best, of one and of one for each processor; behind Nginx, where
-  several processes share the machine, one each. Nginx has the project's rules and one worker.
+  several processes share the machine, one each. One instance of Holdfast alone may have one more, which
+  commits. Nginx has the project's rules and one worker.
 - pgbench runs `BEGIN; UPDATE; INSERT; COMMIT` over the tables of the designs, prepared, no seat twice.
 ";
