@@ -337,9 +337,10 @@ const CHECKS: &[Check] = &[
     Check {
         rule: "a review is by somebody who has or had a confirmed reservation of its event",
         sql: "SELECT 'review ' || v.id || ' of event ' || v.event_id AS example FROM reviews v \
-              WHERE NOT EXISTS (SELECT 1 FROM reservations r \
-                  WHERE r.user_id = v.user_id AND r.event_id = v.event_id \
-                    AND r.status IN ('confirmed', 'refunded'))",
+              LEFT JOIN (SELECT DISTINCT user_id, event_id FROM reservations \
+                         WHERE status IN ('confirmed', 'refunded')) r \
+                ON r.user_id = v.user_id AND r.event_id = v.event_id \
+              WHERE r.user_id IS NULL",
     },
     Check {
         rule: "an inquiry's version tells how often it was decided",

@@ -29,6 +29,7 @@ mod m20261122_000022_reservations_without_parents;
 mod m20261126_000023_unmet_expectations;
 mod m20261128_000024_foreign_keys_at_commit;
 mod m20261128_000025_short_checks;
+mod m20261130_000026_portions;
 mod postgres;
 mod sqlite;
 
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000023_unmet_expectations::Migration),
             Box::new(m20261128_000024_foreign_keys_at_commit::Migration),
             Box::new(m20261128_000025_short_checks::Migration),
+            Box::new(m20261130_000026_portions::Migration),
         ]
     }
 }

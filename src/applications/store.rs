@@ -120,7 +120,7 @@ pub async fn count_tickets(
     let own = reservation::Entity::find()
         .select_only()
         .column(reservation::Column::Id)
-        .filter(reservation::Column::UserId.eq(owner.0))
+        .filter(reservation::of(owner.0, tx.get_database_backend()))
         .filter(reservation::Column::EventId.eq(event.0));
     let tickets = reservation_ticket::Entity::find()
         .filter(reservation_ticket::Column::Active.eq(true))

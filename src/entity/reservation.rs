@@ -1,6 +1,7 @@
 //! One buyer's set of tickets of one event, all or nothing.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::{Condition, DatabaseBackend};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "reservations")]
@@ -49,3 +50,32 @@ pub enum ReservationStatus {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Those of somebody, as their index has them.
+pub fn of(user: Uuid, backend: DatabaseBackend) -> Condition {
+    let of_user = Condition::all().add(Column::UserId.eq(user));
+    of_user.add(Expr::cust(in_any_portion(backend)))
+}
+
+/// What else to ask of the reservations of somebody, so that their index serves. On SQLite it is in
+/// portions, of those that were made one after the other: new ones go to a few pages of it, which a
+/// batch writes once, and not each to its buyer's.
+pub fn in_any_portion(backend: DatabaseBackend) -> &'static str {
+    match backend {
+        DatabaseBackend::Sqlite => "portion IN (SELECT portion FROM portions)",
+        _ => "TRUE",
+    }
+}
+
+/// Of a new one, the column of its portion and what that is, to be added to lists of others. So many
+/// changes of tickets make a portion that it has a hundred pages or two, and millions of them some
+/// hundred portions.
+pub fn latest_portion(backend: DatabaseBackend) -> (&'static str, &'static str) {
+    match backend {
+        DatabaseBackend::Sqlite => (
+            ", portion",
+            ", (SELECT COALESCE(MAX(id), 0) / 16384 FROM ledger)",
+        ),
+        _ => ("", ""),
+    }
+}

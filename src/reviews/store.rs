@@ -53,7 +53,7 @@ pub async fn has_had_ticket(
 ) -> Result<bool, DbErr> {
     let paid = [ReservationStatus::Confirmed, ReservationStatus::Refunded];
     let found = reservation::Entity::find()
-        .filter(reservation::Column::UserId.eq(who.0))
+        .filter(reservation::of(who.0, connection.get_database_backend()))
         .filter(reservation::Column::EventId.eq(event.0))
         .filter(reservation::Column::Status.is_in(paid))
         .count(connection)

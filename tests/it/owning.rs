@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Answer, App, Person, Zone};
+use kit::{Answer, App, Backend, Person, Zone};
 use serde_json::json;
 
 kit::stories! {
@@ -10,6 +10,7 @@ kit::stories! {
     without_a_sign_in_nothing_is_reserved,
     own_reservations_are_listed_newest_first_in_pages,
     own_reservations_are_filtered_by_status,
+    reservations_are_found_however_much_was_sold_between_them,
 }
 
 const NOBODYS: &str = "3f2a9d10-5b77-4e0c-9a41-c6d8e0f12233";
@@ -128,6 +129,45 @@ async fn own_reservations_are_filtered_by_status(app: &App) {
         expected.sort();
         assert_eq!(found, expected, "{status}");
     }
+}
+
+async fn reservations_are_found_however_much_was_sold_between_them(app: &App) {
+    let event = app
+        .on_limited_sale(&[Zone::seated("Stalls", 1, 5, 1500)], 4)
+        .await;
+    let is_sqlite = matches!(
+        app.backend(),
+        Backend::SqliteEmbedded | Backend::SqliteRedis
+    );
+    let buyer = app.buyer().await;
+    let mut made = Vec::new();
+    for seat in &event.tickets()[..4] {
+        made.push(app.reserve(&buyer, *seat).await.expect(201).id());
+        if is_sqlite {
+            // As if so many transitions had been written meanwhile.
+            let sold = "UPDATE sqlite_sequence SET seq = seq + 16384 WHERE name = 'ledger'";
+            assert_eq!(app.execute(sold).await, 1);
+        }
+    }
+    if is_sqlite {
+        let portions = "SELECT count(DISTINCT portion) FROM reservations";
+        assert_eq!(app.count(portions).await, 3);
+        let plan = "EXPLAIN QUERY PLAN SELECT id FROM reservations \
+                    WHERE user_id = x'00' AND portion IN (SELECT portion FROM portions)";
+        let plan = format!("{:?}", app.rows(plan).await);
+        assert!(
+            plan.contains("reservations_of_user (portion=? AND user_id=?)"),
+            "{plan}"
+        );
+    }
+
+    let mut found = ids(&page(app, &buyer, "").await);
+    found.sort();
+    made.sort();
+    assert_eq!(found, made);
+    app.reserve(&buyer, event.tickets()[4])
+        .await
+        .expect_problem(409, "limit-exceeded");
 }
 
 async fn page(app: &App, buyer: &Person, query: &str) -> Answer {

@@ -288,11 +288,13 @@ impl Reader<'_> {
         let rows = Rows::default()
             .with("user_id", Column::Uuids(users))
             .with("event_id", Column::Integers(events));
+        let in_any_portion = reservation::in_any_portion(self.connection.get_database_backend());
         let found = self
             .query(rows, |x| {
                 format!(
                     "SELECT x.user_id, x.event_id, COUNT(a.ticket_id) AS tickets FROM {x} \
                      JOIN reservations r ON r.user_id = x.user_id AND r.event_id = x.event_id \
+                       AND {in_any_portion} \
                      JOIN reservation_tickets a ON a.reservation_id = r.id AND a.active \
                      GROUP BY x.user_id, x.event_id"
                 )

@@ -5,7 +5,7 @@
 //! each zone costs what was thought. The time of all is what the instance takes for the database's.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DbErr, Value};
+use sea_orm::{DatabaseBackend, DbErr, Value};
 use std::collections::BTreeMap;
 
 use super::writes::{keep_from, kept};
@@ -61,7 +61,7 @@ impl Tables {
     /// For PostgreSQL, as one statement, which fails as a whole where it touches too few rows.
     fn at_once(&self, times: &[String; 3], expected: &str) -> String {
         let wanted = &self.wanted;
-        let make = make(&self.made, &times[0]);
+        let make = make(&self.made, &times[0], DatabaseBackend::Postgres);
         let moving = move_from("wanted x");
         let note = note("wanted x", &times[0]);
         let list = list("wanted x");
@@ -87,7 +87,7 @@ impl Tables {
         let on_sale = self.on_sale(db::SQLITE_NOW, times);
         let wanted = "wanted AS x";
         let statements = [
-            make("made AS x", &times[0]),
+            make("made AS x", &times[0], DatabaseBackend::Sqlite),
             move_from(wanted),
             format!("{unmet} WHERE changes() <> {moved}"),
             note(wanted, &times[0]),
@@ -138,12 +138,14 @@ fn fill(table: &str, columns: &str, rows: &str) -> String {
 const MADE: &str = "id, user_id, event_id, expires_at, total_amount, currency";
 const WANTED: &str = "ticket_id, zone_id, version, price_amount, reservation_id";
 
-fn make(made: &str, at: &str) -> String {
+fn make(made: &str, at: &str, backend: DatabaseBackend) -> String {
+    let (portion, latest_portion) = reservation::latest_portion(backend);
     format!(
         "INSERT INTO reservations \
            (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
-            version) \
-         SELECT id, user_id, event_id, 'held', expires_at, total_amount, currency, {at}, 1 \
+            version{portion}) \
+         SELECT id, user_id, event_id, 'held', expires_at, total_amount, currency, {at}, \
+                1{latest_portion} \
          FROM {made}"
     )
 }

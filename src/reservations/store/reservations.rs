@@ -55,7 +55,8 @@ pub async fn own_reservations(
     after: Option<Cursor<Uuid>>,
     limit: u64,
 ) -> Result<Vec<reservation::Model>, DbErr> {
-    let mut query = reservation::Entity::find().filter(reservation::Column::UserId.eq(owner.0));
+    let of_owner = reservation::of(owner.0, db.reader().get_database_backend());
+    let mut query = reservation::Entity::find().filter(of_owner);
     if let Some(status) = status {
         query = query.filter(reservation::Column::Status.eq(status));
     }

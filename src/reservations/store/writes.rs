@@ -103,7 +103,7 @@ fn parts(mut writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
     writes.moves.sort_unstable_by_key(|change| change.ticket);
     let mut parts = Vec::new();
     if !writes.reservations.is_empty() {
-        parts.push(insert_reservations(&writes.reservations));
+        parts.push(insert_reservations(&writes.reservations, backend));
     }
     if !writes.changed.is_empty() {
         parts.push(change_reservations(&writes.changed, backend));
@@ -126,7 +126,7 @@ fn parts(mut writes: Writes, backend: DatabaseBackend) -> Vec<Part> {
     parts
 }
 
-fn insert_reservations(new: &[reservation::Model]) -> Part {
+fn insert_reservations(new: &[reservation::Model], backend: DatabaseBackend) -> Part {
     let rows_touched = new.len() as u64;
     let currencies = new.iter().map(|r| r.currency.clone()).collect();
     let rows = Rows::default()
@@ -162,18 +162,19 @@ fn insert_reservations(new: &[reservation::Model]) -> Part {
             "code_id",
             Column::Integers(new.iter().map(|r| r.code_id.unwrap_or(0)).collect()),
         );
+    let (portion, latest_portion) = reservation::latest_portion(backend);
     Part {
         name: "made",
         rows,
-        statements: vec![
+        statements: vec![format!(
             "INSERT INTO reservations \
                (id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
-                ended_at, version, code_id) \
+                ended_at, version, code_id{portion}) \
              SELECT id, user_id, event_id, status, expires_at, total_amount, currency, created_at, \
-                    CASE WHEN status <> 'held' THEN created_at END, version, NULLIF(code_id, 0) \
+                    CASE WHEN status <> 'held' THEN created_at END, version, \
+                    NULLIF(code_id, 0){latest_portion} \
              FROM made"
-                .into(),
-        ],
+        )],
         rows_touched,
     }
 }
