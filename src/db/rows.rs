@@ -42,6 +42,20 @@ impl Rows {
         }
     }
 
+    /// The only row as a table `alias` on PostgreSQL: nothing but its values, which it need not go through.
+    ///
+    /// # Panics
+    /// Where there is no row.
+    pub fn only_row(self, alias: &str, values: &mut Vec<Value>) -> String {
+        let select = |(name, column): (&str, Column)| {
+            let (sql_type, value) = column.into_first();
+            values.push(value);
+            format!("${}::{sql_type} AS {name}", values.len())
+        };
+        let selected: Vec<_> = self.columns.into_iter().map(select).collect();
+        format!("(SELECT {}) AS {alias}", selected.join(", "))
+    }
+
     fn unnested(self, alias: &str, values: &mut Vec<Value>) -> String {
         let names: Vec<_> = self.columns.iter().map(|(name, _)| *name).collect();
         let names = names.join(", ");
@@ -111,6 +125,16 @@ impl Column {
         }
     }
 
+    fn into_first(self) -> (&'static str, Value) {
+        match self {
+            Self::Integers(mut values) => ("bigint", values.swap_remove(0).into()),
+            Self::Texts(mut values) => ("text", values.swap_remove(0).into()),
+            Self::Uuids(mut values) => ("uuid", values.swap_remove(0).into()),
+            Self::Times(mut values) => ("timestamptz", values.swap_remove(0).into()),
+            Self::Bytes(mut values) => ("bytea", values.swap_remove(0).into()),
+        }
+    }
+
     /// Times in the text form in which SQLite holds them; bytes in hexadecimal.
     fn write_json(&self, row: usize, text: &mut String) {
         match self {
@@ -153,6 +177,17 @@ mod tests {
         let table = rows().table("x", DatabaseBackend::Postgres, &mut values);
         assert_eq!(table, "unnest($2::bigint[], $3::uuid[]) AS x(id, owner)");
         assert_eq!(values.len(), 3);
+    }
+
+    #[test]
+    fn postgresql_is_given_the_values_of_an_only_row() {
+        let row = Rows::default()
+            .with("id", Column::Integers(vec![1]))
+            .with("name", Column::Texts(vec!["Ada".into()]));
+        let mut values = vec![Value::from(7_i64)];
+        let table = row.only_row("x", &mut values);
+        assert_eq!(table, "(SELECT $2::bigint AS id, $3::text AS name) AS x");
+        assert_eq!(values, [7_i64.into(), 1_i64.into(), "Ada".into()]);
     }
 
     #[test]

@@ -27,7 +27,12 @@ pub async fn hold_at_once(
     let (moved, sold) = (writes.moves.len(), zones.len());
     let backend = db.reader().get_database_backend();
     let mut values = Vec::new();
-    let mut table = |rows: Rows| rows.table("x", backend, &mut values);
+    // Most sales are of one ticket, and a quiet sale is one at a time.
+    let is_one = db.is_postgres() && moved == 1 && sold == 1;
+    let mut table = |rows: Rows| match is_one {
+        true => rows.only_row("x", &mut values),
+        false => rows.table("x", backend, &mut values),
+    };
     let tables = Tables {
         made: table(made(&writes.reservations)),
         wanted: table(wanted(&writes.moves, seen)),
@@ -41,7 +46,8 @@ pub async fn hold_at_once(
     let times = [now, now - MOST_AHEAD, now + MOST_BEHIND].map(|at| value(db.time_value(at)));
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX).into();
     if db.is_postgres() {
-        let sql = tables.at_once(&times, &value(count(moved + sold)));
+        let expected = value(count(moved + sold));
+        let sql = tables.at_once(&times, &expected, is_one);
         db.run_statement(sql, values).await
     } else {
         let text = tables.in_turn(&times, &[value(count(moved)), value(count(sold))]);
@@ -59,7 +65,7 @@ struct Tables {
 
 impl Tables {
     /// For PostgreSQL, as one statement, which fails as a whole where it touches too few rows.
-    fn at_once(&self, times: &[String; 3], expected: &str) -> String {
+    fn at_once(&self, times: &[String; 3], expected: &str, is_one: bool) -> String {
         let wanted = &self.wanted;
         let make = make(&self.made, &times[0], DatabaseBackend::Postgres);
         let moving = move_from("wanted x");
@@ -69,8 +75,14 @@ impl Tables {
         let keep = self.keep();
         let keep = keep.map(|keep| format!(", answered AS ({keep})"));
         let keep = keep.unwrap_or_default();
+        // Values need no table of their own.
+        let materialized = if is_one {
+            "NOT MATERIALIZED"
+        } else {
+            "MATERIALIZED"
+        };
         format!(
-            "WITH made AS ({make}), wanted AS MATERIALIZED (SELECT * FROM {wanted}), \
+            "WITH made AS ({make}), wanted AS {materialized} (SELECT * FROM {wanted}), \
                moved AS ({moving} RETURNING 1), noted AS ({note}), \
                listed AS ({list}), on_sale AS ({on_sale}){keep} \
              SELECT expect_rows( \
