@@ -49,9 +49,8 @@ pub struct Db {
 
 impl Db {
     /// Connects, waiting for the database to be there for as long as the settings allow. A connection
-    /// belongs to the runtime it is opened in, so the first to write is opened in that of the committer,
-    /// where it has one of its own.
-    pub async fn connect(config: &Config, committing: Option<&Handle>) -> Result<Self, DbErr> {
+    /// belongs to the runtime it is opened in, so the first to write is opened in that of the committer.
+    pub async fn connect(config: &Config, committing: &Handle) -> Result<Self, DbErr> {
         let deadline = Instant::now() + Duration::from_secs(config.start_timeout_secs.into());
         let mut pause = Duration::from_millis(100);
         loop {
@@ -76,18 +75,13 @@ impl Db {
         }
     }
 
-    async fn try_connect(config: &Config, committing: Option<&Handle>) -> Result<Self, DbErr> {
+    async fn try_connect(config: &Config, committing: &Handle) -> Result<Self, DbErr> {
         match &config.database_url {
             Some(url) if !config.is_sqlite() => {
                 knock(url).await?;
                 let write = Database::connect(writing_options(config, url));
-                let write = match committing {
-                    Some(runtime) => runtime
-                        .spawn(write)
-                        .await
-                        .map_err(|err| DbErr::Custom(err.to_string()))?,
-                    None => write.await,
-                };
+                let write = committing.spawn(write).await;
+                let write = write.map_err(|err| DbErr::Custom(err.to_string()))?;
                 Ok(Self {
                     read: Database::connect(reading_options(config, url)).await?,
                     write: write?,

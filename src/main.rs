@@ -85,7 +85,7 @@ fn in_runtime(cli: Cli) -> Result<ExitCode> {
     }
     let serving = build(&mut serving)?;
     if cli.config.commit_thread == Switch::Off {
-        return serving.block_on(run(cli, None));
+        return serving.block_on(run(cli, serving.handle()));
     }
     let committing = build(&mut Builder::new_current_thread())?;
     let handle = committing.handle().clone();
@@ -95,7 +95,7 @@ fn in_runtime(cli: Cli) -> Result<ExitCode> {
         .name("committing".to_owned())
         .spawn(move || committing.block_on(ended.cancelled()))
         .context("failed to start a thread")?;
-    let outcome = serving.block_on(run(cli, Some(&handle)));
+    let outcome = serving.block_on(run(cli, &handle));
     drop(end);
     // Where it panicked, it has said so.
     let _ = thread.join();
@@ -107,23 +107,23 @@ fn build(runtime: &mut Builder) -> Result<Runtime> {
     runtime.context("failed to start the runtime")
 }
 
-/// `committing` is the runtime of the committer, where it has one of its own.
-async fn run(cli: Cli, committing: Option<&Handle>) -> Result<ExitCode> {
+/// `committing` is the runtime of the committer: its own, or the one that serves.
+async fn run(cli: Cli, committing: &Handle) -> Result<ExitCode> {
     let config = cli.config;
     telemetry::install_logs(&config).context("invalid value for '--log'")?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config, committing).await?,
-        Command::Migrate => schema::migrate(&connect(&config, None).await?).await?,
+        Command::Migrate => schema::migrate(&connect(&config, committing).await?).await?,
         Command::Admin {
             action: AdminAction::Create,
-        } => create_admin(config).await?,
+        } => create_admin(config, committing).await?,
         Command::Openapi => print_openapi(config)?,
-        Command::Verify => return run_verify(&config).await,
+        Command::Verify => return run_verify(&config, committing).await,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, committing: Option<&Handle>) -> Result<()> {
+async fn serve(config: Config, committing: &Handle) -> Result<()> {
     // First of all, so that nothing is measured in vain.
     let metrics = telemetry::install_metrics();
     // Before anything else is touched: a port in use is the commonest mistake.
@@ -150,7 +150,7 @@ async fn serve(config: Config, committing: Option<&Handle>) -> Result<()> {
 }
 
 /// Connects to everything and brings the schema up to date.
-async fn start(config: Config, committing: Option<&Handle>) -> Result<App> {
+async fn start(config: Config, committing: &Handle) -> Result<App> {
     let db = connect(&config, committing).await?;
     schema::migrate(&db).await?;
     let secret = secret::read_or_make(&config)?;
@@ -158,7 +158,7 @@ async fn start(config: Config, committing: Option<&Handle>) -> Result<App> {
     Ok(App::new(config, Clock::default(), db, coordinator, secret))
 }
 
-async fn connect(config: &Config, committing: Option<&Handle>) -> Result<Db> {
+async fn connect(config: &Config, committing: &Handle) -> Result<Db> {
     if config.is_sqlite() {
         std::fs::create_dir_all(&config.data_dir).with_context(|| {
             format!(
@@ -172,7 +172,7 @@ async fn connect(config: &Config, committing: Option<&Handle>) -> Result<Db> {
         .context("failed to connect to the database of '--database-url'")
 }
 
-async fn coordinator(config: &Config, committing: Option<&Handle>) -> Result<Coordinator> {
+async fn coordinator(config: &Config, committing: &Handle) -> Result<Coordinator> {
     if !config.uses_redis() {
         return Ok(Coordinator::Embedded(Embedded::default()));
     }
@@ -181,10 +181,7 @@ async fn coordinator(config: &Config, committing: Option<&Handle>) -> Result<Coo
         lock_urls: config.lock_redis_urls.clone(),
         lock_ttl: config.lock_ttl(),
     });
-    let redis = match committing {
-        Some(runtime) => runtime.spawn(redis).await?,
-        None => redis.await,
-    };
+    let redis = committing.spawn(redis).await?;
     let redis = redis.context("invalid value for '--redis-url' or '--lock-redis-urls'")?;
     Ok(Coordinator::Redis(redis))
 }
@@ -255,11 +252,11 @@ fn terminated() -> Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-async fn create_admin(config: Config) -> Result<()> {
+async fn create_admin(config: Config, committing: &Handle) -> Result<()> {
     if config.admin_email.is_none() {
         bail!("invalid value '' for '--admin-email': required with admin create");
     }
-    let app = start(config, None).await?;
+    let app = start(config, committing).await?;
     ensure_admin(&app).await?;
     println!(
         "{} is an admin",
@@ -275,8 +272,8 @@ fn print_openapi(config: Config) -> Result<()> {
     Ok(())
 }
 
-async fn run_verify(config: &Config) -> Result<ExitCode> {
-    let db = connect(config, None).await?;
+async fn run_verify(config: &Config, committing: &Handle) -> Result<ExitCode> {
+    let db = connect(config, committing).await?;
     let violations = verify::find_violations(&db).await?;
     for violation in &violations {
         println!("BROKEN  {}", violation.rule);

@@ -43,12 +43,12 @@ pub struct Listeners {
 /// settings give.
 ///
 /// Readiness turns false first, and can be watched on the metrics listener to the end. `committing` is
-/// the runtime of the committer, where it has one of its own.
+/// the runtime of the committer.
 pub async fn run(
     app: App,
     metrics: PrometheusHandle,
     listeners: Listeners,
-    committing: Option<&Handle>,
+    committing: &Handle,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let stop = CancellationToken::new();

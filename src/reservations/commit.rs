@@ -67,9 +67,8 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the committer, in the runtime `apart` where it has one of its own. It ends when nobody can
-    /// ask it for anything any more.
-    pub fn start(app: &App, apart: Option<&Handle>) -> Self {
+    /// Starts the committer in a runtime. It ends when nobody can ask it for anything any more.
+    pub fn start(app: &App, runtime: &Handle) -> Self {
         let committer = Self::with_queue(app, app.config.commit_queue());
         let at_once = if app.db.is_postgres() {
             AT_ONCE_ON_POSTGRES
@@ -78,10 +77,7 @@ impl Committer {
         };
         for _ in 0..at_once {
             let batches = commit_batches(app.clone(), Arc::clone(&committer.line));
-            match apart {
-                Some(runtime) => runtime.spawn(batches),
-                None => tokio::spawn(batches),
-            };
+            runtime.spawn(batches);
         }
         committer
     }

@@ -67,8 +67,8 @@ pub struct BoxOffice {
 }
 
 impl BoxOffice {
-    /// Opens the box office; `committing` is the runtime of its committer, where it has one of its own.
-    pub fn open(app: &App, committing: Option<&Handle>) -> Self {
+    /// Opens the box office; `committing` is the runtime of its committer.
+    pub fn open(app: &App, committing: &Handle) -> Self {
         Self {
             app: app.clone(),
             committer: Committer::start(app, committing),

@@ -28,10 +28,14 @@ pub async fn hold_at_once(
     let backend = db.reader().get_database_backend();
     let mut values = Vec::new();
     // Most sales are of one ticket, and a quiet sale is one at a time.
-    let is_one = db.is_postgres() && moved == 1 && sold == 1;
-    let mut table = |rows: Rows| match is_one {
-        true => rows.only_row("x", &mut values),
-        false => rows.table("x", backend, &mut values),
+    let made_and_kept = (writes.reservations.len(), writes.answers.len());
+    let is_one = db.is_postgres() && moved == 1 && matches!(made_and_kept, (1, 0 | 1));
+    let mut table = |rows: Rows| {
+        if is_one {
+            rows.only_row("x", &mut values)
+        } else {
+            rows.table("x", backend, &mut values)
+        }
     };
     let tables = Tables {
         made: table(made(&writes.reservations)),
