@@ -2,7 +2,7 @@
 //! other. Of one index over all of them each sale changes another page, and in a flash sale most of what
 //! is written is those pages; of the latest portion it changes one of a few.
 //!
-//! Whoever looks for a buyer's reservations looks into every portion.
+//! Whoever looks for a buyer's reservations looks into every portion. The first has all that are old.
 
 use sea_orm_migration::prelude::*;
 
@@ -27,15 +27,17 @@ const UP: &str = "
     DROP INDEX reservations_of_user;
     CREATE INDEX reservations_of_user ON reservations (portion, user_id);
 
-    -- Each number up to the latest one.
+    -- The first, and the numbers of all others.
     CREATE VIEW portions AS
-        WITH RECURSIVE numbers (portion) AS (
-            SELECT 0
+        WITH RECURSIVE others (portion) AS (
+            SELECT MIN(portion) FROM reservations WHERE portion > 0
             UNION ALL
-            SELECT portion + 1 FROM numbers
+            SELECT portion + 1 FROM others
             WHERE portion < (SELECT MAX(portion) FROM reservations)
         )
-        SELECT portion FROM numbers;
+        SELECT 0 AS portion
+        UNION ALL
+        SELECT portion FROM others WHERE portion IS NOT NULL;
 ";
 
 const DOWN: &str = "

@@ -68,8 +68,7 @@ pub fn in_any_portion(backend: DatabaseBackend) -> &'static str {
 }
 
 /// Of a new one, the column of its portion and what that is, to be added to lists of others. So many
-/// changes of tickets make a portion that it has a hundred pages or two, and millions of them some
-/// hundred portions.
+/// changes of tickets make a portion that it has a hundred pages or two.
 pub fn latest_portion(backend: DatabaseBackend) -> (&'static str, &'static str) {
     match backend {
         DatabaseBackend::Sqlite => (

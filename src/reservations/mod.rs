@@ -51,6 +51,7 @@ pub use commit::Change;
 pub use confirm::settle_lost_payments;
 pub use expire::{expire_due_holds, sample_active_holds};
 pub use requests::ReservationRequest;
+pub use store::merge_portions;
 pub use views::{Reservation, ReservedTicket};
 
 use std::ops::Deref;

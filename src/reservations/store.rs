@@ -5,6 +5,7 @@ mod cancelled;
 mod grants;
 mod holds;
 mod payments;
+mod portions;
 mod reservations;
 mod writes;
 
@@ -12,6 +13,7 @@ pub use batch::read_and_lock;
 pub use cancelled::{mark_refunds_due, mark_settled, open_reservations, unsettled_events};
 pub use holds::hold_at_once;
 pub use payments::{lost_payments, mark_declined, mark_voided, mark_voiding};
+pub use portions::merge_portions;
 pub use reservations::{
     count_holds, due_holds, own_hold_of_ticket, own_reservation, own_reservations, tickets_of,
 };

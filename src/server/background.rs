@@ -71,6 +71,12 @@ pub fn start(
             limits::exchange(&app).await;
         },
     );
+    every(&tasks, stop, app, MERGE_EVERY, |app| async move {
+        let db = app.db.clone();
+        app.detached(async move { reservations::merge_portions(&db).await })
+            .await
+            .ok_or_log("merging portions of reservations");
+    });
     tasks.spawn(mail::deliver(app.clone(), stop.clone()));
     every(&tasks, stop, app, FORGET_EVERY, |app| async move {
         mail::forget_old_mails(&app)
@@ -118,6 +124,7 @@ const HEAL_EVERY: Duration = Duration::from_millis(500);
 // What ends a token counts within a second, a slow answer of the database included.
 const READ_ACCESS_EVERY: Duration = Duration::from_millis(250);
 const SETTLE_EVERY: Duration = Duration::from_secs(5);
+const MERGE_EVERY: Duration = Duration::from_secs(1);
 const FORGET_EVERY: Duration = Duration::from_mins(10);
 const WORDS_EVERY: Duration = Duration::from_secs(10);
 const SAMPLE_EVERY: Duration = Duration::from_secs(5);

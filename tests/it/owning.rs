@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kit::{Answer, App, Backend, Person, Zone};
+use kit::{Answer, App, Backend, Person, Zone, eventually_eq, secs};
 use serde_json::json;
 
 kit::stories! {
@@ -150,8 +150,8 @@ async fn reservations_are_found_however_much_was_sold_between_them(app: &App) {
         }
     }
     if is_sqlite {
-        let portions = "SELECT count(DISTINCT portion) FROM reservations";
-        assert_eq!(app.count(portions).await, 3);
+        let latest = "SELECT max(portion) FROM reservations";
+        assert_eq!(app.count(latest).await, 2);
         let plan = "EXPLAIN QUERY PLAN SELECT id FROM reservations \
                     WHERE user_id = x'00' AND portion IN (SELECT portion FROM portions)";
         let plan = format!("{:?}", app.rows(plan).await);
@@ -161,13 +161,22 @@ async fn reservations_are_found_however_much_was_sold_between_them(app: &App) {
         );
     }
 
-    let mut found = ids(&page(app, &buyer, "").await);
-    found.sort();
     made.sort();
-    assert_eq!(found, made);
-    app.reserve(&buyer, event.tickets()[4])
-        .await
-        .expect_problem(409, "limit-exceeded");
+    let check = || async {
+        let mut found = ids(&page(app, &buyer, "").await);
+        found.sort();
+        assert_eq!(found, made);
+        app.reserve(&buyer, event.tickets()[4])
+            .await
+            .expect_problem(409, "limit-exceeded");
+    };
+    check().await;
+    if is_sqlite {
+        // What is past is moved to where all that is old is, and found there.
+        let past = "SELECT count(*) FROM reservations WHERE portion = 1";
+        eventually_eq(secs(20), 0, async || app.count(past).await).await;
+        check().await;
+    }
 }
 
 async fn page(app: &App, buyer: &Person, query: &str) -> Answer {
