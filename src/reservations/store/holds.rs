@@ -28,8 +28,8 @@ pub async fn hold_at_once(
     let backend = db.reader().get_database_backend();
     let mut values = Vec::new();
     // Most sales are of one ticket, and a quiet sale is one at a time.
-    let made_and_kept = (writes.reservations.len(), writes.answers.len());
-    let is_one = db.is_postgres() && moved == 1 && matches!(made_and_kept, (1, 0 | 1));
+    let rows = (moved, sold, writes.reservations.len(), writes.answers.len());
+    let is_one = db.is_postgres() && matches!(rows, (1, 1, 1, 0 | 1));
     let mut table = |rows: Rows| {
         if is_one {
             rows.only_row("x", &mut values)
