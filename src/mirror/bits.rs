@@ -1,4 +1,4 @@
-//! Runs of ones in the words of a row.
+//! Ones, and runs of them, in the words of a row.
 //!
 //! A row begins with the lowest bit of its first word; the bits above its last seat are zero. The
 //! words come from a function of their position, so that callers combine bitmaps while they read.
@@ -23,6 +23,18 @@ pub fn next_one(word: impl Fn(usize) -> u64, from: usize, end: usize) -> usize {
 /// The first zero at or after `from`, or `end` if there is none below it.
 pub fn next_zero(word: impl Fn(usize) -> u64, from: usize, end: usize) -> usize {
     next_one(|index| !word(index), from, end)
+}
+
+/// The last one before `end` and not below `from`.
+pub fn last_one(word: impl Fn(usize) -> u64, from: usize, end: usize) -> Option<usize> {
+    let mut index = end.checked_sub(1)? / 64;
+    let mut ones = word(index) & (u64::MAX >> (63 - (end - 1) % 64));
+    while ones == 0 && index * 64 > from {
+        index -= 1;
+        ones = word(index);
+    }
+    let found = index * 64 + ones.checked_ilog2()? as usize;
+    (found >= from).then_some(found)
 }
 
 /// Where the run of ones that covers `at` begins; `at + 1` if there is a zero at `at`.
@@ -116,6 +128,23 @@ mod tests {
             assert_eq!(next_zero(word, from, 128), zero, "from {from}");
         }
         assert_eq!(next_one(word, 2, 50), 50);
+    }
+
+    #[test]
+    fn the_last_one_is_found_across_words() {
+        for (from, end, one) in [
+            (0, 128, Some(127)),
+            (0, 127, Some(69)),
+            (66, 127, Some(69)),
+            (70, 127, None),
+            (0, 65, Some(64)),
+            (0, 60, Some(1)),
+            (2, 60, None),
+            (0, 1, Some(0)),
+            (0, 0, None),
+        ] {
+            assert_eq!(last_one(word, from, end), one, "{from}..{end}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@
 //!
 //! Rows are visited from the focus outwards. Once a block without orphans is known, rows and seats
 //! farther off than it are not looked at, so a zone with seats left near its focus costs a few
-//! words, and a row that has no run long enough costs one comparison.
+//! words. Rows that are full cost a bit each, and a row that has no run long enough one comparison.
 
 use super::bits::{next_run, next_zero, run_start};
 use super::zone::{Row, Zone};
@@ -65,15 +65,15 @@ pub enum Prefer {
 /// A bound on what a search looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Within {
-    /// Most rows, the nearest ones.
-    pub rows: usize,
+    /// Most rows from the focus.
+    pub rows: i64,
     /// Most seats along a row from the focus to the middle of a block.
     pub seats: i64,
 }
 
 impl Within {
     pub const ZONE: Self = Self {
-        rows: usize::MAX,
+        rows: i64::MAX,
         seats: i64::MAX,
     };
 }
@@ -123,32 +123,30 @@ impl Search<'_> {
         }
         let seated = zone.seated_rows();
         let before = |row: &Row| 2 * i64::from(row.number) < self.focus.row2;
-        let front = zone.rows()[seated.clone()].partition_point(before);
-        let mut down = seated.start + front;
-        let mut up = down;
-        let below = |down| (down > seated.start).then(|| self.rows_off(&zone.rows()[down - 1]));
-        let above = |up| (up < seated.end).then(|| self.rows_off(&zone.rows()[up]));
-        let (mut lower, mut higher) = (below(down), above(up));
+        let front = seated.start + zone.rows()[seated].partition_point(before);
+        let with_distance = |index| (index, self.rows_off(&zone.rows()[index]));
+        let below = |row| zone.last_row_with_free(row).map(with_distance);
+        let above = |row| zone.next_row_with_free(row).map(with_distance);
+        let (mut lower, mut higher) = (below(front), above(front));
+        let farthest = squared(self.within.rows.saturating_mul(2 * SEATS_PER_ROW_STEP));
         let mut best: Option<Best> = None;
-        for _ in 0..self.within.rows.min(seated.len()) {
+        loop {
             let (index, rows_off) = match (lower, higher) {
-                (Some(lower), Some(higher)) if higher < lower => (up, higher),
-                (Some(lower), _) => (down - 1, lower),
-                (None, Some(higher)) => (up, higher),
+                (Some(lower), Some(higher)) if higher.1 < lower.1 => higher,
+                (Some(nearest), _) | (None, Some(nearest)) => nearest,
                 (None, None) => break,
             };
-            if index == up {
-                up += 1;
-                higher = above(up);
-            } else {
-                down -= 1;
-                lower = below(down);
-            }
-            if best.as_ref().is_some_and(|best| best.is_within(rows_off)) {
+            let is_farther = |best: &Best| best.is_within(rows_off);
+            if rows_off > farthest || best.as_ref().is_some_and(is_farther) {
                 break;
             }
             if self.may_fit(&zone.rows()[index]) {
                 self.look_at(zone, index, rows_off, &mut best);
+            }
+            if index < front {
+                lower = below(index);
+            } else {
+                higher = above(index + 1);
             }
         }
         best.map(|best| best.block)

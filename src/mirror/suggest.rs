@@ -1,7 +1,7 @@
 //! What to offer somebody whose seats are gone.
 //!
 //! This runs whenever a request is refused, so it costs next to nothing where nothing is left: a
-//! zone, and then a row, with too few free seats is skipped by its count.
+//! zone with too few free seats is skipped by its count, and rows that are full a word at a time.
 
 use super::blocks::{Block, Focus, Prefer, SEATS_PER_ROW_STEP, Search, Within};
 use super::seats::Seats;

@@ -10,6 +10,7 @@
 //! trying it, and *free* when it is available and not marked.
 
 mod counts;
+mod free_rows;
 mod set_aside;
 
 pub use counts::Counts;
@@ -38,6 +39,8 @@ pub struct Zone {
     rows: Vec<Row>,
     /// Rows of standing places, which come first.
     standing_rows: usize,
+    /// A one for each row that has a free place.
+    rows_with_free: Vec<u64>,
     /// The row that each word belongs to.
     row_of_word: Vec<u32>,
     /// Without places that are set aside.
@@ -88,6 +91,7 @@ impl Zone {
             revision: 0,
             rows: Vec::new(),
             standing_rows: 0,
+            rows_with_free: Vec::new(),
             row_of_word: Vec::new(),
             available: Vec::new(),
             marked: Vec::new(),
@@ -206,7 +210,12 @@ impl Zone {
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let bitmaps = [&self.available, &self.marked, &self.set_aside];
+        let bitmaps = [
+            &self.rows_with_free,
+            &self.available,
+            &self.marked,
+            &self.set_aside,
+        ];
         self.rows.capacity() * size_of::<Row>()
             + (self.row_of_word.capacity() + self.tickets.capacity()) * size_of::<u32>()
             + bitmaps.map(Vec::capacity).iter().sum::<usize>() * size_of::<u64>()
@@ -271,6 +280,7 @@ impl Zone {
         }
         self.rows.shrink_to_fit();
         self.row_of_word.shrink_to_fit();
+        self.rows_with_free = vec![0; self.rows.len().div_ceil(64)];
         self.available = vec![0; self.row_of_word.len()];
         self.marked = self.available.clone();
     }
@@ -324,6 +334,7 @@ impl Zone {
                     self.rows[index].free += 1;
                 }
             }
+            self.note_free(index);
             if self.is_seated(index) {
                 self.rows[index].longest = self.longest_available(index);
             }
@@ -341,6 +352,7 @@ impl Zone {
         }
         let row = self.row_at(bit);
         self.rows[row].free = self.rows[row].free.saturating_add_signed(by);
+        self.note_free(row);
         self.free = self.free.saturating_add_signed(by as isize);
     }
 
