@@ -16,9 +16,11 @@ mod workers;
 
 pub use summary::{Measured, Summary};
 
+use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{HeaderValue, Method};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +59,9 @@ pub struct Call {
     /// Its method.
     pub method: Method,
     /// Path and query.
-    pub path: String,
-    /// The access token of whoever asks.
-    pub token: Option<Arc<str>>,
+    pub path: Cow<'static, str>,
+    /// Whoever asks.
+    pub bearer: Option<Bearer>,
     /// JSON.
     pub body: Option<Bytes>,
     /// Whatever the script wants to know when it is answered.
@@ -68,22 +70,26 @@ pub struct Call {
 
 impl Call {
     /// A read that needs no account.
-    pub fn get(path: String) -> Self {
+    pub fn get(path: impl Into<Cow<'static, str>>) -> Self {
         Self {
             method: Method::GET,
-            path,
-            token: None,
+            path: path.into(),
+            bearer: None,
             body: None,
             tag: 0,
         }
     }
 
     /// A write.
-    pub fn post(path: String, token: Arc<str>, body: impl Into<Bytes>) -> Self {
+    pub fn post(
+        path: impl Into<Cow<'static, str>>,
+        bearer: Bearer,
+        body: impl Into<Bytes>,
+    ) -> Self {
         Self {
             method: Method::POST,
-            path,
-            token: Some(token),
+            path: path.into(),
+            bearer: Some(bearer),
             body: Some(body.into()),
             tag: 0,
         }
@@ -93,6 +99,18 @@ impl Call {
     pub fn tagged(mut self, tag: u64) -> Self {
         self.tag = tag;
         self
+    }
+}
+
+/// Somebody with an access token: the header that shows it, made in advance.
+#[derive(Debug, Clone)]
+pub struct Bearer(HeaderValue);
+
+impl Bearer {
+    /// Whoever has this token.
+    pub fn new(token: &str) -> Result<Self> {
+        let value = HeaderValue::from_str(&["Bearer ", token].concat());
+        Ok(Self(value.context("no access token looks like this")?))
     }
 }
 
@@ -186,16 +204,12 @@ pub struct Plan {
 /// Puts the load on, from one thread, and measures it.
 ///
 /// What is in flight at the end is waited for, and counts.
-pub async fn drive(plan: &Plan, script: Arc<dyn Script>) -> anyhow::Result<Summary> {
+pub async fn drive(plan: &Plan, script: Arc<dyn Script>) -> Result<Summary> {
     drive_on(1, plan, script).await
 }
 
 /// Puts the load on from several threads.
-pub async fn drive_on(
-    threads: usize,
-    plan: &Plan,
-    script: Arc<dyn Script>,
-) -> anyhow::Result<Summary> {
+pub async fn drive_on(threads: usize, plan: &Plan, script: Arc<dyn Script>) -> Result<Summary> {
     workers::drive(threads, plan, script).await
 }
 

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 use chrono::{TimeDelta, Utc};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use serde_json::json;
-use std::sync::Arc;
 use std::time::Duration;
+
+use crate::load::Bearer;
 
 /// A running Holdfast, with what it takes to load it.
 #[derive(Debug, Clone)]
@@ -19,9 +20,9 @@ pub struct Target {
     /// `http://host:port`, or several separated by commas.
     pub base_url: String,
     /// The access token of an admin.
-    pub admin: Arc<str>,
+    pub admin: Bearer,
     /// The access tokens of buyers.
-    pub buyers: Vec<Arc<str>>,
+    pub buyers: Vec<Bearer>,
     /// The database behind it, if it may be looked into.
     pub database_url: Option<String>,
     api: Api,

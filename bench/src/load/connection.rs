@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Either, Empty, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -120,7 +121,11 @@ impl Connection {
         call: &Call,
         known_entity_tag: Option<HeaderValue>,
     ) -> Result<Request<RequestBody>> {
-        let uri = Uri::from_maybe_shared(Bytes::copy_from_slice(call.path.as_bytes()))?;
+        let path = match &call.path {
+            Cow::Borrowed(path) => Bytes::from_static(path.as_bytes()),
+            Cow::Owned(path) => Bytes::copy_from_slice(path.as_bytes()),
+        };
+        let uri = Uri::from_maybe_shared(path)?;
         let body = match &call.body {
             Some(body) => Either::Left(Full::new(body.clone())),
             None => Either::Right(Empty::new()),
@@ -130,8 +135,8 @@ impl Connection {
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert(header::HOST, self.host.clone());
-        if let Some(token) = &call.token {
-            headers.insert(header::AUTHORIZATION, bearer(token)?);
+        if let Some(bearer) = &call.bearer {
+            headers.insert(header::AUTHORIZATION, bearer.0.clone());
         }
         if call.body.is_some() {
             headers.insert(header::CONTENT_TYPE, JSON);
@@ -144,11 +149,6 @@ impl Connection {
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-fn bearer(token: &str) -> Result<HeaderValue> {
-    let value = Bytes::from([b"Bearer ", token.as_bytes()].concat());
-    Ok(HeaderValue::from_maybe_shared(value)?)
-}
 
 fn split(response: Response<Incoming>) -> (StatusCode, Incoming) {
     let (head, body) = response.into_parts();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Call, Outcome, Plan, Script, Shape, Summary, Until, drive_on};
+use super::{Bearer, Call, Outcome, Plan, Script, Shape, Summary, Until, drive_on};
 
 /// Asks so many times.
 struct Times {
@@ -18,7 +18,7 @@ struct Times {
 impl Script for Times {
     fn next(&self, _connection: usize) -> Option<Call> {
         let turn = self.asked.fetch_add(1, Ordering::Relaxed);
-        let call = Call::post("/x".to_owned(), "token".into(), "{}");
+        let call = Call::post("/x", Bearer::new("token").unwrap(), "{}");
         (turn < self.calls).then(|| call.tagged(turn as u64))
     }
 

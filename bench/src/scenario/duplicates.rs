@@ -2,25 +2,24 @@
 
 use rand::seq::SliceRandom;
 use rand::{Rng, RngExt};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{judge_hold, seats_body};
-use crate::load::{Call, Outcome, Script};
+use crate::load::{Bearer, Call, Outcome, Script};
 
 /// Asks as a plan says, in the order of the plan.
 #[derive(Debug)]
 pub struct Duplicates {
     event: i64,
     plan: Vec<i64>,
-    buyers: Vec<Arc<str>>,
+    buyers: Vec<Bearer>,
     next: AtomicUsize,
 }
 
 impl Duplicates {
     /// One request for each ticket, and `percent` of as many again for tickets that are asked for
     /// already, all in random order. Ends when all were made.
-    pub fn new(event: i64, tickets: &[i64], percent: u32, buyers: Vec<Arc<str>>) -> Self {
+    pub fn new(event: i64, tickets: &[i64], percent: u32, buyers: Vec<Bearer>) -> Self {
         Self {
             event,
             plan: plan(tickets, percent, &mut rand::rng()),
@@ -34,9 +33,9 @@ impl Script for Duplicates {
     fn next(&self, _connection: usize) -> Option<Call> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let ticket = *self.plan.get(turn)?;
-        let buyer = Arc::clone(&self.buyers[turn % self.buyers.len()]);
+        let buyer = self.buyers[turn % self.buyers.len()].clone();
         let body = seats_body(self.event, &[ticket]);
-        Some(Call::post("/api/reservations".to_owned(), buyer, body))
+        Some(Call::post("/api/reservations", buyer, body))
     }
 
     fn judge(&self, _call: &Call, status: u16, body: &[u8]) -> Outcome {

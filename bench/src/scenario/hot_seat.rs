@@ -1,23 +1,22 @@
 //! Everybody wants the same seat.
 
 use bytes::Bytes;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{judge_hold, seats_body};
-use crate::load::{Call, Outcome, Script};
+use crate::load::{Bearer, Call, Outcome, Script};
 
 /// Asks for one seat, each time for another buyer.
 #[derive(Debug)]
 pub struct HotSeat {
     body: Bytes,
-    buyers: Vec<Arc<str>>,
+    buyers: Vec<Bearer>,
     next: AtomicUsize,
 }
 
 impl HotSeat {
     /// Never ends by itself.
-    pub fn new(event: i64, ticket: i64, buyers: Vec<Arc<str>>) -> Self {
+    pub fn new(event: i64, ticket: i64, buyers: Vec<Bearer>) -> Self {
         Self {
             body: seats_body(event, &[ticket]),
             buyers,
@@ -29,8 +28,8 @@ impl HotSeat {
 impl Script for HotSeat {
     fn next(&self, _connection: usize) -> Option<Call> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let buyer = Arc::clone(&self.buyers[turn % self.buyers.len()]);
-        let path = "/api/reservations".to_owned();
+        let buyer = self.buyers[turn % self.buyers.len()].clone();
+        let path = "/api/reservations";
         Some(Call::post(path, buyer, self.body.clone()))
     }
 

@@ -3,10 +3,10 @@
 use http::{HeaderValue, Method};
 use rand::RngExt;
 use serde::Deserialize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{judge_hold, seats_body};
-use crate::load::{Call, Outcome, Script};
+use crate::load::{Bearer, Call, Outcome, Script};
 use crate::target::SaleEvent;
 
 /// One visitor at a time on each connection.
@@ -14,14 +14,14 @@ use crate::target::SaleEvent;
 pub struct Mixed {
     event: i64,
     tickets: Vec<i64>,
-    buyers: Vec<Arc<str>>,
+    buyers: Vec<Bearer>,
     visitors: Vec<Mutex<Visitor>>,
 }
 
 /// Where a visitor is.
 #[derive(Debug)]
 struct Visitor {
-    buyer: Arc<str>,
+    buyer: Bearer,
     next: Step,
     /// The `ETag` of the seat map that this browser has.
     entity_tag: Option<HeaderValue>,
@@ -48,10 +48,10 @@ const KINDS: &[&str] = &[
 
 impl Mixed {
     /// Never ends by itself.
-    pub fn new(event: &SaleEvent, buyers: Vec<Arc<str>>, connections: usize) -> Self {
+    pub fn new(event: &SaleEvent, buyers: Vec<Bearer>, connections: usize) -> Self {
         let visitor = |connection: usize| {
             Mutex::new(Visitor {
-                buyer: Arc::clone(&buyers[connection % buyers.len()]),
+                buyer: buyers[connection % buyers.len()].clone(),
                 next: Step::Look,
                 entity_tag: None,
             })
@@ -73,7 +73,7 @@ impl Mixed {
     fn welcome(&self, visitor: &mut Visitor) {
         let buyer = rand::rng().random_range(0..self.buyers.len());
         *visitor = Visitor {
-            buyer: Arc::clone(&self.buyers[buyer]),
+            buyer: self.buyers[buyer].clone(),
             next: Step::Look,
             entity_tag: None,
         };
@@ -102,7 +102,7 @@ impl Mixed {
 
     fn call(&self, visitor: &Visitor) -> Call {
         let event = self.event;
-        let token = Arc::clone(&visitor.buyer);
+        let bearer = visitor.buyer.clone();
         match &visitor.next {
             Step::Look => Call::get(format!("/api/events/{event}")),
             Step::Count => Call::get(format!("/api/events/{event}/availability")),
@@ -110,15 +110,15 @@ impl Mixed {
             Step::Hold => {
                 let ticket = self.tickets[rand::rng().random_range(0..self.tickets.len())];
                 let body = seats_body(event, &[ticket]);
-                Call::post("/api/reservations".to_owned(), token, body)
+                Call::post("/api/reservations", bearer, body)
             }
             Step::Confirm(id) => {
                 let path = format!("/api/reservations/{id}/confirm");
-                Call::post(path, token, PAYMENT)
+                Call::post(path, bearer, PAYMENT)
             }
             Step::Release(id) => Call {
                 method: Method::DELETE,
-                token: Some(token),
+                bearer: Some(bearer),
                 ..Call::get(format!("/api/reservations/{id}"))
             },
         }
@@ -209,7 +209,7 @@ mod tests {
             id: 7,
             zones: vec![zone],
         };
-        let script = Mixed::new(&event, vec!["token".into()], 2);
+        let script = Mixed::new(&event, vec![Bearer::new("token").unwrap()], 2);
         let mut kinds = Vec::new();
         for _ in 0..200 {
             let call = script.next(1).unwrap();

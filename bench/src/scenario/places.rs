@@ -1,24 +1,23 @@
 //! A standing zone, sold to its last place.
 
 use bytes::Bytes;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::{judge_hold, places_body};
-use crate::load::{Call, Outcome, Script};
+use crate::load::{Bearer, Call, Outcome, Script};
 
 /// Asks for any places of a zone until it is sold out.
 #[derive(Debug)]
 pub struct Places {
     body: Bytes,
-    buyers: Vec<Arc<str>>,
+    buyers: Vec<Bearer>,
     next: AtomicUsize,
     is_sold_out: AtomicBool,
 }
 
 impl Places {
     /// Ends with the first answer that not enough places are left.
-    pub fn new(event: i64, zone: i64, quantity: u32, buyers: Vec<Arc<str>>) -> Self {
+    pub fn new(event: i64, zone: i64, quantity: u32, buyers: Vec<Bearer>) -> Self {
         Self {
             body: places_body(event, zone, quantity),
             buyers,
@@ -34,8 +33,8 @@ impl Script for Places {
             return None;
         }
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let buyer = Arc::clone(&self.buyers[turn % self.buyers.len()]);
-        let path = "/api/reservations".to_owned();
+        let buyer = self.buyers[turn % self.buyers.len()].clone();
+        let path = "/api/reservations";
         Some(Call::post(path, buyer, self.body.clone()))
     }
 

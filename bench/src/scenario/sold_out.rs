@@ -1,10 +1,9 @@
 //! After the rush: nine of ten requests are for seats that are taken, one is for a free one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{judge_hold, seats_body};
-use crate::load::{Call, Outcome, Script};
+use crate::load::{Bearer, Call, Outcome, Script};
 
 /// Asks for taken seats in turn, and every tenth time for a seat that is free.
 #[derive(Debug)]
@@ -12,13 +11,13 @@ pub struct SoldOut {
     event: i64,
     taken: Vec<i64>,
     free: Vec<i64>,
-    buyers: Vec<Arc<str>>,
+    buyers: Vec<Bearer>,
     next: AtomicUsize,
 }
 
 impl SoldOut {
     /// Ends when every free ticket was asked for.
-    pub fn new(event: i64, taken: Vec<i64>, free: Vec<i64>, buyers: Vec<Arc<str>>) -> Self {
+    pub fn new(event: i64, taken: Vec<i64>, free: Vec<i64>, buyers: Vec<Bearer>) -> Self {
         Self {
             event,
             taken,
@@ -41,9 +40,9 @@ impl Script for SoldOut {
     fn next(&self, _connection: usize) -> Option<Call> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let ticket = self.ticket(turn)?;
-        let buyer = Arc::clone(&self.buyers[turn % self.buyers.len()]);
+        let buyer = self.buyers[turn % self.buyers.len()].clone();
         let body = seats_body(self.event, &[ticket]);
-        Some(Call::post("/api/reservations".to_owned(), buyer, body))
+        Some(Call::post("/api/reservations", buyer, body))
     }
 
     fn judge(&self, _call: &Call, status: u16, body: &[u8]) -> Outcome {

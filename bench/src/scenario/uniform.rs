@@ -1,23 +1,22 @@
 //! Distinct seats: every request asks for a seat that nobody else asks for.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{judge_hold, seats_body};
-use crate::load::{Call, Outcome, Script};
+use crate::load::{Bearer, Call, Outcome, Script};
 
 /// Sells seats in their order, each asked for once.
 #[derive(Debug)]
 pub struct Uniform {
     event: i64,
     tickets: Vec<i64>,
-    buyers: Vec<Arc<str>>,
+    buyers: Vec<Bearer>,
     next: AtomicUsize,
 }
 
 impl Uniform {
     /// Ends when every ticket was asked for.
-    pub fn new(event: i64, tickets: Vec<i64>, buyers: Vec<Arc<str>>) -> Self {
+    pub fn new(event: i64, tickets: Vec<i64>, buyers: Vec<Bearer>) -> Self {
         Self {
             event,
             tickets,
@@ -31,9 +30,9 @@ impl Script for Uniform {
     fn next(&self, _connection: usize) -> Option<Call> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let ticket = *self.tickets.get(turn)?;
-        let buyer = Arc::clone(&self.buyers[turn % self.buyers.len()]);
+        let buyer = self.buyers[turn % self.buyers.len()].clone();
         let body = seats_body(self.event, &[ticket]);
-        Some(Call::post("/api/reservations".to_owned(), buyer, body))
+        Some(Call::post("/api/reservations", buyer, body))
     }
 
     fn judge(&self, _call: &Call, status: u16, body: &[u8]) -> Outcome {

@@ -8,13 +8,13 @@ use sea_orm::sea_query::{Alias, Query};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use uuid::Uuid;
 
 use super::Api;
+use crate::load::Bearer;
 
 /// Signs a token that is valid for a day.
-pub fn sign(secret: &str, account: Uuid, role: &'static str) -> Result<Arc<str>> {
+pub fn sign(secret: &str, account: Uuid, role: &'static str) -> Result<Bearer> {
     let now = Utc::now();
     let claims = Claims {
         iss: "holdfast",
@@ -26,18 +26,18 @@ pub fn sign(secret: &str, account: Uuid, role: &'static str) -> Result<Arc<str>>
     };
     let key = EncodingKey::from_secret(secret.as_bytes());
     let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)?;
-    Ok(token.into())
+    Bearer::new(&token)
 }
 
 /// The token of somebody who has an account.
-pub async fn log_in(api: &Api, email: &str, password: &str) -> Result<Arc<str>> {
+pub async fn log_in(api: &Api, email: &str, password: &str) -> Result<Bearer> {
     let account = json!({ "email": email, "password": password });
     let session = api.post("/api/auth/login", None, Some(&account)).await?;
     token_of(&session.expect(200)?)
 }
 
 /// Makes accounts through the API, a few at a time.
-pub async fn register(api: &Api, count: usize) -> Result<Vec<Arc<str>>> {
+pub async fn register(api: &Api, count: usize) -> Result<Vec<Bearer>> {
     if count > MANY {
         eprintln!(
             "registering {count} buyers, some 20 ms of hashing each; --database-url and --jwt-secret spare that"
@@ -63,7 +63,7 @@ pub async fn insert(
     database: &DatabaseConnection,
     secret: &str,
     count: usize,
-) -> Result<Vec<Arc<str>>> {
+) -> Result<Vec<Bearer>> {
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::new_v4()).collect();
     let transaction = database.begin().await?;
     for some in ids.chunks(ROWS_PER_STATEMENT) {
@@ -126,7 +126,7 @@ fn new_email() -> String {
     format!("load-{}@example.com", Uuid::new_v4().simple())
 }
 
-fn token_of(session: &Value) -> Result<Arc<str>> {
+fn token_of(session: &Value) -> Result<Bearer> {
     let token = session["access_token"].as_str();
-    Ok(token.context("a session without an access token")?.into())
+    Bearer::new(token.context("a session without an access token")?)
 }

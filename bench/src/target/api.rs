@@ -2,12 +2,11 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-use crate::load::Call;
 use crate::load::connection::{Address, Connection};
+use crate::load::{Bearer, Call};
 
 /// Where the API answers.
 #[derive(Debug, Clone)]
@@ -39,12 +38,12 @@ impl Api {
     pub async fn post(
         &self,
         path: &str,
-        token: Option<&Arc<str>>,
+        bearer: Option<&Bearer>,
         body: Option<&Value>,
     ) -> Result<Answer> {
         let mut call = Call::get(path.to_owned());
         call.method = http::Method::POST;
-        call.token = token.cloned();
+        call.bearer = bearer.cloned();
         call.body = body.map(|body| body.to_string().into());
         self.ask(call).await
     }

@@ -85,7 +85,7 @@ struct Hello;
 
 impl Script for Hello {
     fn next(&self, _connection: usize) -> Option<Call> {
-        Some(Call::get(HELLO_PATH.to_owned()))
+        Some(Call::get(HELLO_PATH))
     }
 
     fn judge(&self, _call: &Call, status: u16, _body: &[u8]) -> Outcome {

@@ -87,8 +87,8 @@ impl Script for Seats {
         let seat = self.next.fetch_add(1, Ordering::Relaxed);
         (seat <= self.last).then(|| Call {
             method: Method::POST,
-            path: format!("/reserve/{seat}"),
-            token: None,
+            path: format!("/reserve/{seat}").into(),
+            bearer: None,
             body: None,
             tag: seat,
         })
