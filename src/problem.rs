@@ -170,8 +170,9 @@ impl Problem {
     /// Adds a member that a program can act on.
     #[must_use]
     pub fn with(mut self, member: &'static str, value: impl Serialize) -> Self {
-        // Most have room in it, however many members there are.
-        self.members.reserve(MEMBERS);
+        // Once, however many members there are.
+        let room = MEMBERS.saturating_sub(self.members.len());
+        self.members.reserve(room);
         add(&mut self.members, member, value);
         self
     }
@@ -253,8 +254,8 @@ impl Problem {
     }
 }
 
-/// Enough for most members that a kind has of its own.
-const MEMBERS: usize = 192;
+/// Enough for most members that a kind has of its own: a seat that is taken, and three others.
+const MEMBERS: usize = 448;
 
 /// Enough for what a document has besides its detail and its own members.
 const FIXED: usize = 320;

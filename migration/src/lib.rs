@@ -30,6 +30,7 @@ mod m20261126_000023_unmet_expectations;
 mod m20261128_000024_foreign_keys_at_commit;
 mod m20261128_000025_short_checks;
 mod m20261130_000026_portions;
+mod m20261130_000027_index_by_buyer_alone;
 mod postgres;
 mod sqlite;
 
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000024_foreign_keys_at_commit::Migration),
             Box::new(m20261128_000025_short_checks::Migration),
             Box::new(m20261130_000026_portions::Migration),
+            Box::new(m20261130_000027_index_by_buyer_alone::Migration),
         ]
     }
 }
