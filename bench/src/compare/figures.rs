@@ -1,13 +1,13 @@
 //! The figures that matter: one number against another, with the least that is good and what is aimed at.
 
-use super::rounds::{Results, Run};
+use super::rounds::{Reading, Results, Run, median, millis};
 
 /// A figure. Nothing is asserted about it: machines differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub title: String,
-    /// None when one of the runs that it needs gave nothing.
-    pub value: Option<f64>,
+    /// One for each round in which the runs that it needs gave something.
+    pub values: Vec<f64>,
     pub least: f64,
     pub aim: f64,
     pub unit: Unit,
@@ -34,8 +34,20 @@ pub enum Verdict {
 }
 
 impl Figure {
+    /// The median over the rounds; none when no round gave one.
+    pub fn value(&self) -> Option<f64> {
+        median(self.values.clone())
+    }
+
+    /// From the least to the most of the rounds.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        let least = self.values.iter().copied().reduce(f64::min)?;
+        let most = self.values.iter().copied().reduce(f64::max)?;
+        Some((least, most))
+    }
+
     pub fn verdict(&self) -> Verdict {
-        let Some(value) = self.value else {
+        let Some(value) = self.value() else {
             return Verdict::Missing;
         };
         let reaches = |bound: f64| match self.unit {
@@ -78,94 +90,99 @@ pub fn fastest_durable_model(results: &Results) -> Option<(Run, f64)> {
     rates.max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
-/// All figures, in the order in which they are shown.
+/// All figures, in the order in which they are shown. What is divided by another is divided in each
+/// round, since a machine's speed changes from minute to minute.
 pub fn figures(results: &Results) -> Vec<Figure> {
-    let rate = |run| results.per_second(run);
-    let ratio = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
-    let figure = |title: &str, value, least, aim, unit| Figure {
+    let ratio = |one: Run, other: Run, of: Value| {
+        let rounds = results
+            .each_round(one, of)
+            .zip(results.each_round(other, of));
+        rounds
+            .filter_map(|(one, other)| Some(one? / other?))
+            .collect()
+    };
+    let figure = |title: &str, values, least, aim, unit| Figure {
         title: title.to_owned(),
-        value,
+        values,
         least,
         aim,
         unit,
     };
-    let model = fastest_durable_model(results);
-    let fastest = model.map_or("the fastest modelled durable design", |(run, _)| {
-        run.title()
-    });
+    let model = fastest_durable_model(results).map(|(run, _)| run);
+    let fastest = model.map_or("the fastest modelled durable design", Run::title);
     vec![
         figure(
             "durable reservations/s, one instance direct, 256 connections / pgbench UPDATE + INSERT",
-            ratio(rate(Run::Holdfast), rate(Run::Pgbench)),
+            ratio(Run::Holdfast, Run::Pgbench, RATE),
             1.5,
             2.5,
             Unit::Times,
         ),
         figure(
             "durable reservations/s through Nginx, three instances / pgbench UPDATE + INSERT",
-            ratio(rate(Run::Nginx3), rate(Run::Pgbench)),
+            ratio(Run::Nginx3, Run::Pgbench, RATE),
             1.2,
             2.0,
             Unit::Times,
         ),
         figure(
             &format!("one instance direct / the fastest modelled durable design ({fastest})"),
-            ratio(rate(Run::Holdfast), model.map(|(_, rate)| rate)),
+            model.map_or_else(Vec::new, |model| ratio(Run::Holdfast, model, RATE)),
             4.0,
             10.0,
             Unit::Times,
         ),
         figure(
             "sold-out requests/s / poem hello, direct",
-            ratio(rate(Run::HoldfastSoldOut), rate(Run::Hello)),
+            ratio(Run::HoldfastSoldOut, Run::Hello, RATE),
             0.65,
             0.85,
             Unit::Times,
         ),
         figure(
             "sold-out requests/s / poem hello, through Nginx",
-            ratio(rate(Run::NginxSoldOut), rate(Run::HelloNginx)),
+            ratio(Run::NginxSoldOut, Run::HelloNginx, RATE),
             0.8,
             0.95,
             Unit::Times,
         ),
         figure(
             "p99 of a reservation at 128 connections, direct",
-            results.p99_ms(Run::Holdfast128),
+            results
+                .each_round(Run::Holdfast128, P99)
+                .flatten()
+                .collect(),
             25.0,
             10.0,
             Unit::Milliseconds,
         ),
         figure(
             "p99 of a reservation at 512 connections, direct",
-            results.p99_ms(Run::Holdfast512),
+            results
+                .each_round(Run::Holdfast512, P99)
+                .flatten()
+                .collect(),
             60.0,
             30.0,
             Unit::Milliseconds,
         ),
         figure(
             "a lone reservation / a transaction of pgbench with 1 client, medians",
-            ratio(
-                results.median_ms(Run::HoldfastAlone),
-                results.median_ms(Run::PgbenchAlone),
-            ),
+            ratio(Run::HoldfastAlone, Run::PgbenchAlone, MEDIAN),
             3.0,
             1.5,
             Unit::TimesAsLong,
         ),
         figure(
             "a hold of an event of 1,000,000 tickets / of 1,000, medians",
-            ratio(
-                results.median_ms(Run::MillionTickets),
-                results.median_ms(Run::ThousandTickets),
-            ),
+            ratio(Run::MillionTickets, Run::ThousandTickets, MEDIAN),
             1.2,
             1.05,
             Unit::TimesAsLong,
         ),
         figure(
             "durable reservations/s on SQLite / SQLite UPDATE + INSERT in a loop",
-            ratio(rate(Run::SqliteNode), rate(Run::SqliteLoop)),
+            ratio(Run::SqliteNode, Run::SqliteLoop, RATE),
             5.0,
             20.0,
             Unit::Times,
@@ -173,8 +190,21 @@ pub fn figures(results: &Results) -> Vec<Figure> {
     ]
 }
 
+/// A number of a reading.
+type Value = fn(&Reading) -> Option<f64>;
+
+const RATE: Value = |reading| Some(reading.per_second);
+
+/// In milliseconds.
+const MEDIAN: Value = |reading| reading.median.map(millis);
+
+/// In milliseconds.
+const P99: Value = |reading| reading.p99.map(millis);
+
 #[cfg(test)]
 mod tests {
+    use anyhow::anyhow;
+
     use super::{Figure, Unit, Verdict, fastest_durable_model, figures};
     use crate::compare::rounds::{Reading, Results, Run};
 
@@ -203,16 +233,34 @@ mod tests {
             Some((Run::GateThenRow, 2000.0))
         );
         let figure = &figures(&results)[2];
-        assert_eq!(figure.value, Some(4.0));
+        assert_eq!(figure.value(), Some(4.0));
         assert_eq!(figure.verdict(), Verdict::Least);
         assert_eq!(figures(&results)[0].verdict(), Verdict::Missing);
+    }
+
+    #[test]
+    fn a_figure_is_the_median_of_what_each_round_gave() {
+        let mut results = results(&[
+            (Run::HoldfastSoldOut, 60.0),
+            (Run::Hello, 100.0),
+            (Run::HoldfastSoldOut, 40.0),
+            (Run::Hello, 50.0),
+            (Run::HoldfastSoldOut, 140.0),
+            (Run::Hello, 200.0),
+            (Run::HoldfastSoldOut, 9.0),
+        ]);
+        results.add(Run::Hello, Err(anyhow!("it does not start")));
+        let figure = &figures(&results)[3];
+        assert_eq!(figure.values, [0.6, 0.8, 0.7]);
+        assert_eq!(figure.value(), Some(0.7));
+        assert_eq!(figure.range(), Some((0.6, 0.8)));
     }
 
     #[test]
     fn less_is_better_where_it_is_time() {
         let figure = |value, unit| Figure {
             title: String::new(),
-            value: Some(value),
+            values: vec![value],
             least: 3.0,
             aim: 1.5,
             unit,

@@ -63,7 +63,7 @@ impl Report {
     /// For the terminal.
     pub fn table(&self) -> String {
         let mut rows = vec![
-            ["", "measured", "least", "aim", ""]
+            ["", "measured", "rounds", "least", "aim", ""]
                 .map(str::to_owned)
                 .to_vec(),
         ];
@@ -119,7 +119,7 @@ impl Report {
 
     fn write_figures(&self, text: &mut String) {
         text.push_str("## Figures\n\n");
-        let head = ["figure", "measured", "least", "aim", ""];
+        let head = ["figure", "measured", "rounds", "least", "aim", ""];
         markdown(text, &head, self.figure_rows());
     }
 
@@ -130,7 +130,10 @@ impl Report {
             .map(|figure| {
                 vec![
                     figure.title.clone(),
-                    shown(figure.value, |value| figure.show(value)),
+                    shown(figure.value(), |value| figure.show(value)),
+                    figure.range().map_or_else(String::new, |(least, most)| {
+                        format!("{} to {}", figure.show(least), figure.show(most))
+                    }),
                     figure.show(figure.least),
                     figure.show(figure.aim),
                     figure.verdict().words().to_owned(),

@@ -214,6 +214,16 @@ impl Results {
         self.median_of(run, |reading| reading.cpu_micros.get(part).copied())
     }
 
+    /// What a run came to in each round; none where it failed.
+    pub fn each_round<'a>(
+        &'a self,
+        run: Run,
+        value: impl Fn(&Reading) -> Option<f64> + 'a,
+    ) -> impl Iterator<Item = Option<f64>> + 'a {
+        let rounds = self.runs.get(&run).into_iter().flatten();
+        rounds.map(move |reading| value(reading.as_ref().ok()?))
+    }
+
     fn median_of(&self, run: Run, value: impl Fn(&Reading) -> Option<f64>) -> Option<f64> {
         let readings = self.runs.get(&run)?.iter().flatten();
         median(readings.filter_map(value).collect())
