@@ -69,8 +69,10 @@ fn a_near_miss_is_within_64_rows() {
     let mut rows = vec!["x"; 100];
     rows[70] = ".";
     let seats = seats(&[&rows]);
-    assert!(seats.nearest_blocks(&[10_101], 1).is_empty());
-    assert_eq!(seats.nearest_blocks(&[10_101 + 4_000], 1), [[17_101]]);
+    for (wanted, is_near) in [(101, false), (601, false), (701, true), (7_201, true)] {
+        let near = seats.nearest_blocks(&[10_000 + wanted], 1);
+        assert_eq!(near == [[17_101]], is_near, "{wanted}");
+    }
 }
 
 #[test]
