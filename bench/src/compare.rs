@@ -9,6 +9,7 @@ mod report;
 mod rounds;
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -22,7 +23,7 @@ use crate::{
     machine::{Business, Machine},
     servers::Servers,
 };
-use contenders::{Best, Stage};
+use contenders::{Awake, Best, Stage};
 use report::Report;
 use rounds::{Results, Run};
 
@@ -75,10 +76,14 @@ async fn compare(args: &CompareArgs) -> Result<()> {
         None => build_holdfast()?,
     };
     let machine = Machine::read(&holdfast)?;
-    let wanted: Vec<Run> = match args.only.as_slice() {
-        [] => Run::value_variants().to_vec(),
-        only => only.to_vec(),
+    let mut wanted: BTreeSet<Run> = match args.only.as_slice() {
+        [] => Run::value_variants().iter().copied().collect(),
+        only => only.iter().copied().collect(),
     };
+    if let Err(error) = Awake::keep() {
+        eprintln!("processors sleep when they like: {error:#}");
+        wanted.retain(|run| !run.is_awake());
+    }
     let (rounds, seconds) = if args.quick {
         (1, 1)
     } else {
@@ -86,7 +91,7 @@ async fn compare(args: &CompareArgs) -> Result<()> {
     };
     let mut stage = Stage {
         servers: Servers::start(&holdfast).await?,
-        wanted: wanted.into_iter().collect(),
+        wanted,
         lasting: Duration::from_secs(seconds),
         best: Best::default(),
         million: None,

@@ -5,6 +5,7 @@
 //! turn and ended after it.
 
 mod alone;
+mod awake;
 mod ceilings;
 mod designs;
 mod holdfast;
@@ -21,6 +22,7 @@ use crate::{
 };
 
 pub use alone::MillionTickets;
+pub use awake::Awake;
 
 /// Connections of a crowd.
 const CROWD: usize = 256;
@@ -106,13 +108,14 @@ impl Group {
 
     pub fn runs(self) -> Vec<Run> {
         match self {
-            Self::Pgbench => vec![Run::Pgbench, Run::PgbenchAlone],
+            Self::Pgbench => vec![Run::Pgbench, Run::PgbenchAlone, Run::PgbenchAwake],
             Self::Hello => vec![Run::Hello, Run::HelloNginx],
             Self::Direct => vec![
                 Run::Holdfast,
                 Run::Holdfast128,
                 Run::Holdfast512,
                 Run::HoldfastAlone,
+                Run::HoldfastAwake,
                 Run::HoldfastSoldOut,
             ],
             Self::Nginx => vec![Run::Nginx1, Run::Nginx2, Run::Nginx3, Run::NginxSoldOut],

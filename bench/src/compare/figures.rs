@@ -101,13 +101,6 @@ pub fn figures(results: &Results) -> Vec<Figure> {
             .filter_map(|(one, other)| Some(one? / other?))
             .collect()
     };
-    let figure = |title: &str, values, least, aim, unit| Figure {
-        title: title.to_owned(),
-        values,
-        least,
-        aim,
-        unit,
-    };
     let model = fastest_durable_model(results).map(|(run, _)| run);
     let fastest = model.map_or("the fastest modelled durable design", Run::title);
     vec![
@@ -174,6 +167,13 @@ pub fn figures(results: &Results) -> Vec<Figure> {
             Unit::TimesAsLong,
         ),
         figure(
+            "the same, processors kept from sleeping meanwhile",
+            ratio(Run::HoldfastAwake, Run::PgbenchAwake, MEDIAN),
+            3.0,
+            1.5,
+            Unit::TimesAsLong,
+        ),
+        figure(
             "a hold of an event of 1,000,000 tickets / of 1,000, medians",
             ratio(Run::MillionTickets, Run::ThousandTickets, MEDIAN),
             1.2,
@@ -188,6 +188,16 @@ pub fn figures(results: &Results) -> Vec<Figure> {
             Unit::Times,
         ),
     ]
+}
+
+fn figure(title: &str, values: Vec<f64>, least: f64, aim: f64, unit: Unit) -> Figure {
+    Figure {
+        title: title.to_owned(),
+        values,
+        least,
+        aim,
+        unit,
+    }
 }
 
 /// A number of a reading.

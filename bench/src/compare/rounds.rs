@@ -12,6 +12,7 @@ use crate::load::{Measured, Outcome, Summary};
 pub enum Run {
     Pgbench,
     PgbenchAlone,
+    PgbenchAwake,
     Hello,
     HelloNginx,
     Holdfast,
@@ -20,6 +21,7 @@ pub enum Run {
     #[value(name = "holdfast-512")]
     Holdfast512,
     HoldfastAlone,
+    HoldfastAwake,
     HoldfastSoldOut,
     #[value(name = "nginx-1")]
     Nginx1,
@@ -44,12 +46,16 @@ impl Run {
         match self {
             Self::Pgbench => "pgbench, UPDATE + INSERT",
             Self::PgbenchAlone => "pgbench, 1 client",
+            Self::PgbenchAwake => "pgbench, 1 client, processors kept awake",
             Self::Hello => "poem hello, direct",
             Self::HelloNginx => "poem hello, Nginx over 3 processes",
             Self::Holdfast => "Holdfast, 1 instance direct",
             Self::Holdfast128 => "Holdfast, 1 instance direct, 128 connections",
             Self::Holdfast512 => "Holdfast, 1 instance direct, 512 connections",
             Self::HoldfastAlone => "Holdfast, 1 instance direct, 1 connection",
+            Self::HoldfastAwake => {
+                "Holdfast, 1 instance direct, 1 connection, processors kept awake"
+            }
             Self::HoldfastSoldOut => "Holdfast, 1 instance direct, sold out",
             Self::Nginx1 => "Holdfast, Nginx over 1 instance",
             Self::Nginx2 => "Holdfast, Nginx over 2 instances",
@@ -74,6 +80,11 @@ impl Run {
         )
     }
 
+    /// Whether processors are kept from sleeping meanwhile.
+    pub fn is_awake(self) -> bool {
+        matches!(self, Self::PgbenchAwake | Self::HoldfastAwake)
+    }
+
     /// Whether what was sold is on the disk when the buyer is told.
     pub fn is_durable(self) -> bool {
         self != Self::BitmapAndQueue
@@ -82,7 +93,9 @@ impl Run {
     /// What it counts.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Pgbench | Self::PgbenchAlone | Self::SqliteLoop => "transactions/s",
+            Self::Pgbench | Self::PgbenchAlone | Self::PgbenchAwake | Self::SqliteLoop => {
+                "transactions/s"
+            }
             Self::Hello | Self::HelloNginx | Self::HoldfastSoldOut | Self::NginxSoldOut => {
                 "requests/s"
             }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use kit::Program;
 
-use super::{Run, Stage, plan};
+use super::{Run, Stage, awake::Awake, plan};
 use crate::{
     compare::rounds::{Reading, Results},
     load::{Call, Outcome, Script, drive},
@@ -18,8 +18,9 @@ use crate::{
 
 pub async fn play_pgbench(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
     for run in runs {
+        let _awake = Awake::during(*run)?;
         let clients = match run {
-            Run::PgbenchAlone => 1,
+            Run::PgbenchAlone | Run::PgbenchAwake => 1,
             _ => stage.best.pgbench_clients,
         };
         results.add(*run, measure_pgbench(stage, clients, stage.lasting).await);

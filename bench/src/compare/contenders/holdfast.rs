@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, ensure};
 use kit::{Directory, Instance};
 
-use super::{CROWD, Run, Stage, ceilings::quantile, plan};
+use super::{CROWD, Run, Stage, awake::Awake, ceilings::quantile, plan};
 use crate::{
     check::{Checked, check},
     compare::rounds::{Reading, Results},
@@ -45,6 +45,7 @@ pub async fn play_direct(stage: &Stage, runs: &[Run], results: &mut Results) -> 
     let house = House::open(&stage.servers, &instances, None, &url).await?;
     results.add_memory("idle, just started", resident_mib(house.instance_pid));
     for run in runs {
+        let _awake = Awake::during(*run)?;
         let measured = match run {
             Run::HoldfastSoldOut => house.measure_sold_out(stage).await,
             run => house.measure(stage, connections_of(*run)).await,
@@ -288,7 +289,7 @@ fn connections_of(run: Run) -> usize {
     match run {
         Run::Holdfast128 => 128,
         Run::Holdfast512 => 512,
-        Run::HoldfastAlone => 1,
+        Run::HoldfastAlone | Run::HoldfastAwake => 1,
         _ => CROWD,
     }
 }
