@@ -1,6 +1,6 @@
 //! The figures that matter: one number against another, with the least that is good and what is aimed at.
 
-use super::rounds::{Reading, Results, Run, median, millis};
+use super::rounds::{Reading, Results, Run, median};
 
 /// A figure. Nothing is asserted about it: machines differ.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,7 +142,7 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         figure(
             "p99 of a reservation at 128 connections, direct",
             results
-                .each_round(Run::Holdfast128, P99)
+                .each_round(Run::Holdfast128, Reading::p99_ms)
                 .flatten()
                 .collect(),
             25.0,
@@ -152,7 +152,7 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         figure(
             "p99 of a reservation at 512 connections, direct",
             results
-                .each_round(Run::Holdfast512, P99)
+                .each_round(Run::Holdfast512, Reading::p99_ms)
                 .flatten()
                 .collect(),
             60.0,
@@ -161,21 +161,25 @@ pub fn figures(results: &Results) -> Vec<Figure> {
         ),
         figure(
             "a lone reservation / a transaction of pgbench with 1 client, medians",
-            ratio(Run::HoldfastAlone, Run::PgbenchAlone, MEDIAN),
+            ratio(Run::HoldfastAlone, Run::PgbenchAlone, Reading::median_ms),
             3.0,
             1.5,
             Unit::TimesAsLong,
         ),
         figure(
             "the same, processors kept from sleeping meanwhile",
-            ratio(Run::HoldfastAwake, Run::PgbenchAwake, MEDIAN),
+            ratio(Run::HoldfastAwake, Run::PgbenchAwake, Reading::median_ms),
             3.0,
             1.5,
             Unit::TimesAsLong,
         ),
         figure(
             "a hold of an event of 1,000,000 tickets / of 1,000, medians",
-            ratio(Run::MillionTickets, Run::ThousandTickets, MEDIAN),
+            ratio(
+                Run::MillionTickets,
+                Run::ThousandTickets,
+                Reading::median_ms,
+            ),
             1.2,
             1.05,
             Unit::TimesAsLong,
@@ -204,12 +208,6 @@ fn figure(title: &str, values: Vec<f64>, least: f64, aim: f64, unit: Unit) -> Fi
 type Value = fn(&Reading) -> Option<f64>;
 
 const RATE: Value = |reading| Some(reading.per_second);
-
-/// In milliseconds.
-const MEDIAN: Value = |reading| reading.median.map(millis);
-
-/// In milliseconds.
-const P99: Value = |reading| reading.p99.map(millis);
 
 #[cfg(test)]
 mod tests {

@@ -277,8 +277,8 @@ fn raw_row(run: Run, round: usize, outcome: &Result<Reading, String>) -> Vec<Str
     match outcome {
         Ok(reading) => row.extend([
             format!("{} {}", grouped(reading.per_second), run.unit()),
-            shown(reading.median.map(millis), ms),
-            shown(reading.p99.map(millis), ms),
+            shown(reading.median_ms(), ms),
+            shown(reading.p99_ms(), ms),
             reading.note.clone(),
         ]),
         Err(why) => {

@@ -134,6 +134,14 @@ impl Reading {
         }
     }
 
+    pub fn median_ms(&self) -> Option<f64> {
+        self.median.map(millis)
+    }
+
+    pub fn p99_ms(&self) -> Option<f64> {
+        self.p99.map(millis)
+    }
+
     pub fn with_note(mut self, note: &str) -> Self {
         if !self.note.is_empty() {
             self.note.push_str(", ");
@@ -214,12 +222,12 @@ impl Results {
 
     /// In milliseconds.
     pub fn median_ms(&self, run: Run) -> Option<f64> {
-        self.median_of(run, |reading| reading.median.map(millis))
+        self.median_of(run, Reading::median_ms)
     }
 
     /// In milliseconds.
     pub fn p99_ms(&self, run: Run) -> Option<f64> {
-        self.median_of(run, |reading| reading.p99.map(millis))
+        self.median_of(run, Reading::p99_ms)
     }
 
     /// Microseconds of a part for one sale.
@@ -238,8 +246,7 @@ impl Results {
     }
 
     fn median_of(&self, run: Run, value: impl Fn(&Reading) -> Option<f64>) -> Option<f64> {
-        let readings = self.runs.get(&run)?.iter().flatten();
-        median(readings.filter_map(value).collect())
+        median(self.each_round(run, value).flatten().collect())
     }
 }
 

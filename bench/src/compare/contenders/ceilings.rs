@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use kit::Program;
 
-use super::{Run, Stage, awake::Awake, plan};
+use super::{Awake, Run, Stage, plan};
 use crate::{
     compare::rounds::{Reading, Results},
     load::{Call, Outcome, Script, drive},

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, ensure};
 use kit::{Directory, Instance};
 
-use super::{CROWD, Run, Stage, awake::Awake, ceilings::quantile, plan};
+use super::{Awake, CROWD, Run, Stage, ceilings::quantile, plan};
 use crate::{
     check::{Checked, check},
     compare::rounds::{Reading, Results},
