@@ -1,18 +1,16 @@
 //! Coordination against real Redis nodes that are killed, stopped, resumed and wiped.
 
 mod lingering;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::join_all;
 use holdfast::coordination::{
-    Claim, ClaimError, ConnectError, Coordinator, Redis, RedisConfig, SeatChange, SeatStatus,
-    Status,
+    Claim, ClaimError, ConnectError, Coordinator, Redis, RedisConfig, Status,
 };
 use kit::{RedisNode, eventually, eventually_eq, secs};
-use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 const TTL: Duration = Duration::from_secs(5);
@@ -265,48 +263,6 @@ async fn nodes_that_are_down_at_the_start_are_no_error_and_are_found_later() {
     }
     until_locks_are(&coordinator, Status::Up).await;
     drop(claim_soon(&coordinator, &[1]).await);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_are_published_as_one_message_and_their_loss_is_noticed() {
-    let nodes = RedisNode::start_several(2).await;
-    let config = RedisConfig {
-        redis_url: Some(nodes[1].url()),
-        lock_urls: vec![nodes[0].url()],
-        lock_ttl: TTL,
-    };
-    let coordinator = Coordinator::Redis(Redis::connect(config).await.unwrap());
-    assert_eq!(coordinator.health().messages, Some(Status::Up));
-
-    let client = redis::Client::open(nodes[1].url()).unwrap();
-    let (mut sink, mut messages) = client.get_async_pubsub().await.unwrap().split();
-    sink.subscribe("holdfast:changes").await.unwrap();
-    let change = |ticket_id, status| SeatChange {
-        ticket_id,
-        event_id: 7,
-        version: 3,
-        status,
-    };
-    let both = [(1, SeatStatus::Held), (2, SeatStatus::Available)];
-    coordinator.publish(both.map(|(ticket, status)| change(ticket, status)).to_vec());
-    let message = timeout(secs(5), messages.next()).await.unwrap().unwrap();
-    let payload: String = message.get_payload().unwrap();
-    let held = json!({ "ticket_id": 1, "event_id": 7, "version": 3, "status": "held" });
-    let available = json!({ "ticket_id": 2, "event_id": 7, "version": 3, "status": "available" });
-    let told: Value = serde_json::from_str(&payload).unwrap();
-    assert_eq!(told["changes"], json!([held, available]));
-
-    nodes[1].stop().await;
-    // More than the queue takes: what cannot be sent is dropped, and nobody waits.
-    for _ in 0..3000 {
-        coordinator.publish(vec![change(1, SeatStatus::Sold)]);
-    }
-    coordinator.drain(secs(5)).await;
-    let messages = async || coordinator.health().messages;
-    eventually_eq(secs(5), Some(Status::Down), messages).await;
-    assert_eq!(lock_status(&coordinator), Status::Up);
-    nodes[1].start_again().await;
-    eventually_eq(secs(5), Some(Status::Up), messages).await;
 }
 
 #[tokio::test]

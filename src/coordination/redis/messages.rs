@@ -1,6 +1,9 @@
 //! Sends what changed to every instance, over Redis publish and subscribe: a bounded queue and one
 //! task that empties it.
 //!
+//! After a quiet moment a change is told at once. What follows it closely is told together, a few
+//! milliseconds later: each message costs Redis and every instance more than the changes in it.
+//!
 //! Messages may be lost, so losing them is made cheap: a full queue drops, and while Redis does not
 //! answer nothing is even tried.
 
@@ -12,7 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -23,6 +26,11 @@ use crate::coordination::{SeatChange, Status};
 pub(super) const CHANNEL: &str = "holdfast:changes";
 const QUEUE: usize = 1024;
 const PING_EVERY: Duration = Duration::from_secs(1);
+
+/// Sets of changes are not sent more often than this; those that come meanwhile go together.
+const SENDS_EVERY: Duration = Duration::from_millis(5);
+/// So many of them go together at most.
+const TOGETHER: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Messages {
@@ -39,10 +47,11 @@ pub(super) struct Said<'a> {
     pub changes: Cow<'a, [SeatChange]>,
 }
 
+/// What was committed together.
 #[derive(Debug)]
 struct Message {
     changes: Vec<SeatChange>,
-    /// Keeps a drain waiting until the message is sent or dropped.
+    /// Keeps a drain waiting until it is sent or dropped.
     _unsent: TaskTrackerToken,
 }
 
@@ -81,7 +90,7 @@ impl Messages {
         };
         let dropped = self.queue.try_send(message).is_err();
         if dropped {
-            count_dropped();
+            count_dropped(1);
         }
         if self.overflowing.swap(dropped, Ordering::Relaxed) != dropped && dropped {
             tracing::warn!(
@@ -111,10 +120,20 @@ impl Sender {
     async fn run(mut self, mut queued: mpsc::Receiver<Message>) {
         let mut pings = interval(PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut messages = Vec::new();
+        let mut next = Instant::now();
         loop {
+            let gathered = async {
+                sleep_until(next).await;
+                queued.recv_many(&mut messages, TOGETHER).await
+            };
             tokio::select! {
                 _ = pings.tick() => self.ping().await,
-                Some(message) = queued.recv() => self.send(&message.changes).await,
+                1.. = gathered => {
+                    next = Instant::now() + SENDS_EVERY;
+                    self.send(&messages).await;
+                    messages.clear();
+                }
             }
         }
     }
@@ -124,21 +143,25 @@ impl Sender {
         self.note(heard);
     }
 
-    async fn send(&mut self, changes: &[SeatChange]) {
+    async fn send(&mut self, messages: &[Message]) {
         // Only a ping finds out that Redis is back, so that a queue of messages does not wait out
         // its time limit one by one.
         if !*self.up.borrow() {
-            return count_dropped();
+            return count_dropped(messages.len());
         }
+        let changes = match messages {
+            [only] => Cow::Borrowed(&only.changes[..]),
+            all => all.iter().flat_map(|one| &one.changes).cloned().collect(),
+        };
         let said = Said {
             by: Cow::Borrowed(&self.by),
-            changes: Cow::Borrowed(changes),
+            changes,
         };
         let payload = match serde_json::to_vec(&said) {
             Ok(payload) => payload,
             Err(error) => {
                 tracing::error!(%error, "seat changes cannot be written as JSON");
-                return count_dropped();
+                return count_dropped(messages.len());
             }
         };
         let heard = self
@@ -146,7 +169,7 @@ impl Sender {
             .send(redis::cmd("PUBLISH").arg(CHANNEL).arg(payload))
             .await;
         if heard != Heard::Answer {
-            count_dropped();
+            count_dropped(messages.len());
         }
         self.note(heard);
     }
@@ -173,6 +196,6 @@ impl Sender {
     }
 }
 
-fn count_dropped() {
-    metrics::counter!("holdfast_messages_dropped_total").increment(1);
+fn count_dropped(messages: usize) {
+    metrics::counter!("holdfast_messages_dropped_total").increment(messages as u64);
 }
