@@ -65,6 +65,15 @@ impl Tuning {
         threads.into_iter().flat_map(with).collect()
     }
 
+    /// That, and one thread beside one that commits.
+    pub fn to_try_of_holdfast(pools: &[u32]) -> Vec<Self> {
+        let apart = pools.iter().map(|&pool| Self {
+            commits_apart: true,
+            ..Self::of(pool, 1)
+        });
+        Self::to_try(pools).into_iter().chain(apart).collect()
+    }
+
     /// With everything on the same threads.
     pub fn of(pool: u32, threads: usize) -> Self {
         Self {

@@ -79,6 +79,8 @@ pub struct Stage {
 pub struct Best {
     pub pgbench_clients: usize,
     pub holdfast: Tuning,
+    /// Of an instance that sells to one connection.
+    pub alone: Tuning,
     /// Of each of three instances behind Nginx.
     pub behind_nginx: Tuning,
     pub hello: Tuning,
@@ -179,19 +181,21 @@ impl Stage {
         }
         if !self.wanted_of(Group::Direct).is_empty() {
             let measure = async |stage: &Self, tuning| {
-                holdfast::measure_with(stage, tuning, 1, briefly).await
+                holdfast::measure_with(stage, tuning, 1, CROWD, briefly).await
             };
             let what = "Holdfast, connections/threads, + 1 that commits";
-            let apart = POOLS.map(|pool| Tuning {
-                commits_apart: true,
-                ..Tuning::of(pool, 1)
-            });
-            let tunings = [tunings.as_slice(), &apart].concat();
+            let tunings = Tuning::to_try_of_holdfast(&POOLS);
             self.best.holdfast = self.fastest(what, &tunings, measure).await?;
+            let measure = async |stage: &Self, tuning| {
+                holdfast::measure_with(stage, tuning, 1, 1, briefly).await
+            };
+            let what = "Holdfast with one client, connections/threads, + 1 that commits";
+            let tunings = Tuning::to_try_of_holdfast(&[UNTRIED.pool]);
+            self.best.alone = self.fastest(what, &tunings, measure).await?;
         }
         if !self.wanted_of(Group::Nginx).is_empty() {
             let measure = async |stage: &Self, tuning| {
-                holdfast::measure_with(stage, tuning, 3, briefly).await
+                holdfast::measure_with(stage, tuning, 3, CROWD, briefly).await
             };
             let tunings = POOLS.map(|pool| Tuning::of(pool, 1));
             let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
@@ -251,6 +255,7 @@ impl Default for Best {
         Self {
             pgbench_clients: 32,
             holdfast: UNTRIED,
+            alone: UNTRIED,
             behind_nginx: UNTRIED,
             hello: UNTRIED,
             designs: Vec::new(),

@@ -39,8 +39,24 @@ pub struct House<'a> {
 }
 
 pub async fn play_direct(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
+    let (alone, crowds): (Vec<Run>, Vec<Run>) =
+        runs.iter().partition(|run| connections_of(**run) == 1);
+    let best = &stage.best;
+    for (runs, tuning) in [(crowds, best.holdfast), (alone, best.alone)] {
+        if !runs.is_empty() {
+            play_instance(stage, tuning, &runs, results).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn play_instance(
+    stage: &Stage,
+    tuning: Tuning,
+    runs: &[Run],
+    results: &mut Results,
+) -> Result<()> {
     let url = stage.servers.create_database().await?;
-    let tuning = stage.best.holdfast;
     let instances = stage.servers.instances(1, &url, tuning).await?;
     let house = House::open(&stage.servers, &instances, None, &url).await?;
     results.add_memory("idle, just started", resident_mib(house.instance_pid));
@@ -114,11 +130,12 @@ pub async fn play_sqlite(stage: &Stage, runs: &[Run], results: &mut Results) -> 
     Ok(())
 }
 
-/// Instances so tuned: one directly, several through Nginx.
+/// Instances so tuned, under so many connections: one directly, several through Nginx.
 pub async fn measure_with(
     stage: &Stage,
     tuning: Tuning,
     count: usize,
+    connections: usize,
     lasting: Duration,
 ) -> Result<Reading> {
     let url = stage.servers.create_database().await?;
@@ -129,11 +146,19 @@ pub async fn measure_with(
     };
     let front = nginx.as_ref().map(|nginx| (nginx.base_url(), nginx.pid()));
     let house = House::open(&stage.servers, &instances, front, &url).await?;
-    let crowd = plan(&house.target.base_url, CROWD, lasting);
-    let measured = house.sell(&crowd, stage.seats()).await;
+    let plan = plan(&house.target.base_url, connections, lasting);
+    let measured = house.sell(&plan, seats(stage, connections)).await;
     drop((nginx, instances));
     stage.servers.drop_database(&url).await?;
     measured
+}
+
+/// Seats that so many connections do not exhaust.
+fn seats(stage: &Stage, connections: usize) -> u64 {
+    match connections {
+        1 => LONE_SALES_PER_SECOND * (super::WARM_UP + stage.lasting).as_secs(),
+        _ => stage.seats(),
+    }
 }
 
 impl<'a> House<'a> {
@@ -164,12 +189,8 @@ impl<'a> House<'a> {
 
     /// Sells distinct seats of a new event to as many connections.
     async fn measure(&self, stage: &Stage, connections: usize) -> Result<Reading> {
-        let seats = match connections {
-            1 => LONE_SALES_PER_SECOND * (super::WARM_UP + stage.lasting).as_secs(),
-            _ => stage.seats(),
-        };
         let plan = plan(&self.target.base_url, connections, stage.lasting);
-        self.sell(&plan, seats).await
+        self.sell(&plan, seats(stage, connections)).await
     }
 
     async fn sell(&self, plan: &Plan, seats: u64) -> Result<Reading> {

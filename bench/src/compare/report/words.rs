@@ -38,7 +38,8 @@ pub const METHOD: &str = "
   reserve is counted, against limits that nobody reaches. The designs have one Redis node. Each of them,
   and hello, has as many threads as serve it best, of one and of one for each processor; behind Nginx, where
   several processes share the machine, one each. One instance of Holdfast alone may have one more, which
-  commits. Nginx has the project's rules and one worker.
+  commits. What serves a crowd best and what serves one client best are tried apart, as for pgbench.
+  Nginx has the project's rules and one worker.
 - Processors sleep when they like, as they do where Holdfast runs, except where it says that they are kept
   awake. One that has slept takes tens of microseconds to wake, and a lone sale wakes five of them.
 - pgbench runs `BEGIN; UPDATE; INSERT; COMMIT` over the tables of the designs, prepared, no seat twice.
