@@ -243,11 +243,6 @@ impl Stage {
     fn crowd(&self, base_url: &str) -> Plan {
         plan(base_url, CROWD, self.lasting)
     }
-
-    /// Seats for a run of this length that nobody exhausts.
-    fn seats(&self) -> u64 {
-        SALES_PER_SECOND_AT_MOST * (WARM_UP + self.lasting).as_secs()
-    }
 }
 
 impl Default for Best {
@@ -283,6 +278,11 @@ impl Best {
         self.tried.push(line);
         best
     }
+}
+
+/// Seats that a crowd does not exhaust in a run of this length.
+fn seats(lasting: Duration) -> u64 {
+    SALES_PER_SECOND_AT_MOST * (WARM_UP + lasting).as_secs()
 }
 
 fn plan(base_url: &str, connections: usize, lasting: Duration) -> Plan {

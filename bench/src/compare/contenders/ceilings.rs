@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
 use kit::Program;
 
-use super::{Awake, Run, Stage, plan};
+use super::{Awake, Run, Stage, plan, seats};
 use crate::{
     compare::rounds::{Reading, Results},
     load::{Call, Outcome, Script, drive},
@@ -30,7 +30,9 @@ pub async fn play_pgbench(stage: &Stage, runs: &[Run], results: &mut Results) ->
 
 pub async fn measure_pgbench(stage: &Stage, clients: usize, lasting: Duration) -> Result<Reading> {
     let servers = &stage.servers;
-    servers.create_tables(i64::try_from(stage.seats())?).await?;
+    servers
+        .create_tables(i64::try_from(seats(lasting))?)
+        .await?;
     let ran = pgbench::run(&servers.postgres, PEERS_DATABASE, clients, lasting).await?;
     let sold = Sold::read(&servers.peers_url()).await?;
     sold.check(ran.transactions)?;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Result, ensure};
 use http::Method;
 
-use super::{CROWD, Stage, plan};
+use super::{CROWD, Stage, plan, seats};
 use crate::{
     compare::rounds::Reading,
     load::{Call, Outcome, Script, drive},
@@ -34,8 +34,8 @@ pub async fn measure(
     let servers = &stage.servers;
     let seats = match peer {
         // Redis alone answers faster than any disk.
-        Peer::BitmapAndQueue => 3 * stage.seats(),
-        _ => stage.seats(),
+        Peer::BitmapAndQueue => 3 * seats(lasting),
+        _ => seats(lasting),
     };
     servers.create_tables(i64::try_from(seats)?).await?;
     let program = servers.peer(peer, tuning).await?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, ensure};
 use kit::{Directory, Instance};
 
-use super::{Awake, CROWD, Run, Stage, ceilings::quantile, plan};
+use super::{Awake, CROWD, Run, Stage, ceilings::quantile, plan, seats};
 use crate::{
     check::{Checked, check},
     compare::rounds::{Reading, Results},
@@ -147,17 +147,17 @@ pub async fn measure_with(
     let front = nginx.as_ref().map(|nginx| (nginx.base_url(), nginx.pid()));
     let house = House::open(&stage.servers, &instances, front, &url).await?;
     let plan = plan(&house.target.base_url, connections, lasting);
-    let measured = house.sell(&plan, seats(stage, connections)).await;
+    let measured = house.sell(&plan, seats_of(connections, lasting)).await;
     drop((nginx, instances));
     stage.servers.drop_database(&url).await?;
     measured
 }
 
-/// Seats that so many connections do not exhaust.
-fn seats(stage: &Stage, connections: usize) -> u64 {
+/// Seats that so many connections do not exhaust in a run of this length.
+fn seats_of(connections: usize, lasting: Duration) -> u64 {
     match connections {
-        1 => LONE_SALES_PER_SECOND * (super::WARM_UP + stage.lasting).as_secs(),
-        _ => stage.seats(),
+        1 => LONE_SALES_PER_SECOND * (super::WARM_UP + lasting).as_secs(),
+        _ => seats(lasting),
     }
 }
 
@@ -190,7 +190,7 @@ impl<'a> House<'a> {
     /// Sells distinct seats of a new event to as many connections.
     async fn measure(&self, stage: &Stage, connections: usize) -> Result<Reading> {
         let plan = plan(&self.target.base_url, connections, stage.lasting);
-        self.sell(&plan, seats(stage, connections)).await
+        self.sell(&plan, seats_of(connections, stage.lasting)).await
     }
 
     async fn sell(&self, plan: &Plan, seats: u64) -> Result<Reading> {
