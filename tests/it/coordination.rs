@@ -1,7 +1,7 @@
 //! Coordination against real Redis nodes that are killed, stopped, resumed and wiped.
 
 mod lingering;
-mod telling;
+pub mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use kit::{
     App, Backend, Builder, Event, Person, RedisNode, Zone, eventually, eventually_eq, race, secs,
     tally,
 };
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::coordination::telling;
 
 kit::stories! { on [SqliteRedis, PostgresRedis];
     locks_are_taken_and_given_back_after_the_commit,
@@ -206,14 +207,8 @@ async fn without_a_node_for_messages_the_sale_goes_on(app: &App) {
 async fn every_change_is_told_to_the_other_instances(app: &App) {
     let event = stalls(app, 2).await;
     let buyer = app.buyer().await;
-    let client = redis::Client::open(app.messages().url()).unwrap();
-    let (mut sink, mut messages) = client.get_async_pubsub().await.unwrap().split();
-    sink.subscribe("holdfast:changes").await.unwrap();
-    let mut next = async || {
-        let message = tokio::time::timeout(secs(10), messages.next()).await;
-        let payload: String = message.unwrap().unwrap().get_payload().unwrap();
-        serde_json::from_str::<Value>(&payload).unwrap()["changes"].take()
-    };
+    let mut messages = telling::listen(app.messages()).await;
+    let mut next = async || telling::next(&mut messages).await;
     let seats = event.tickets();
     let change = |ticket: i64, version: i64, status: &str| json!({ "ticket_id": ticket, "event_id": event.id, "version": version, "status": status });
 

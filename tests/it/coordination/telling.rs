@@ -65,7 +65,7 @@ async fn that_tells(nodes: &[RedisNode]) -> Coordinator {
 }
 
 /// Whatever is told from now on.
-async fn listen(node: &RedisNode) -> PubSubStream {
+pub async fn listen(node: &RedisNode) -> PubSubStream {
     let client = redis::Client::open(node.url()).unwrap();
     let (mut sink, messages) = client.get_async_pubsub().await.unwrap().split();
     sink.subscribe("holdfast:changes").await.unwrap();
@@ -73,7 +73,7 @@ async fn listen(node: &RedisNode) -> PubSubStream {
 }
 
 /// The changes of the next message.
-async fn next(messages: &mut PubSubStream) -> Value {
+pub async fn next(messages: &mut PubSubStream) -> Value {
     let message = timeout(secs(5), messages.next()).await.unwrap().unwrap();
     let payload: String = message.get_payload().unwrap();
     serde_json::from_str::<Value>(&payload).unwrap()["changes"].take()
