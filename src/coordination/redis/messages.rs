@@ -149,13 +149,10 @@ impl Sender {
         if !*self.up.borrow() {
             return count_dropped(messages.len());
         }
-        let changes = match messages {
-            [only] => Cow::Borrowed(&only.changes[..]),
-            all => all.iter().flat_map(|one| &one.changes).cloned().collect(),
-        };
+        let changes = messages.iter().flat_map(|message| &message.changes);
         let said = Said {
             by: Cow::Borrowed(&self.by),
-            changes,
+            changes: changes.cloned().collect(),
         };
         let payload = match serde_json::to_vec(&said) {
             Ok(payload) => payload,
