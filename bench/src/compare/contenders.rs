@@ -179,13 +179,16 @@ impl Stage {
             let what = "pgbench, clients";
             self.best.pgbench_clients = self.fastest(what, &[8, 32, 64], measure).await?;
         }
-        if !self.wanted_of(Group::Direct).is_empty() {
+        let direct = self.wanted_of(Group::Direct);
+        if !direct.is_empty() {
             let measure = async |stage: &Self, tuning| {
                 holdfast::measure_with(stage, tuning, 1, CROWD, briefly).await
             };
             let what = "Holdfast, connections/threads, + 1 that commits";
             let tunings = Tuning::to_try_of_holdfast(&POOLS);
             self.best.holdfast = self.fastest(what, &tunings, measure).await?;
+        }
+        if direct.iter().any(|run| holdfast::connections_of(*run) == 1) {
             let measure = async |stage: &Self, tuning| {
                 holdfast::measure_with(stage, tuning, 1, 1, briefly).await
             };

@@ -64,7 +64,7 @@ async fn play_instance(
         let _awake = Awake::during(*run)?;
         let measured = match run {
             Run::HoldfastSoldOut => house.measure_sold_out(stage).await,
-            run => house.measure(stage, connections_of(*run)).await,
+            run => house.measure(connections_of(*run), stage.lasting).await,
         };
         if *run == Run::Holdfast {
             let loaded = resident_mib(house.instance_pid);
@@ -96,7 +96,7 @@ pub async fn play_nginx(stage: &Stage, runs: &[Run], results: &mut Results) -> R
         for run in &runs {
             let measured = match run {
                 Run::NginxSoldOut => house.measure_sold_out(stage).await,
-                _ => house.measure(stage, CROWD).await,
+                _ => house.measure(CROWD, stage.lasting).await,
             };
             results.add(*run, measured);
         }
@@ -124,7 +124,7 @@ pub async fn play_sqlite(stage: &Stage, runs: &[Run], results: &mut Results) -> 
         let (node, url) = stage.servers.sqlite_node(stage.best.holdfast).await?;
         let nodes = [node];
         let house = House::open(&stage.servers, &nodes, None, &url).await?;
-        results.add(*run, house.measure(stage, CROWD).await);
+        results.add(*run, house.measure(CROWD, stage.lasting).await);
         house.close(&[*run], results).await?;
     }
     Ok(())
@@ -146,8 +146,7 @@ pub async fn measure_with(
     };
     let front = nginx.as_ref().map(|nginx| (nginx.base_url(), nginx.pid()));
     let house = House::open(&stage.servers, &instances, front, &url).await?;
-    let plan = plan(&house.target.base_url, connections, lasting);
-    let measured = house.sell(&plan, seats_of(connections, lasting)).await;
+    let measured = house.measure(connections, lasting).await;
     drop((nginx, instances));
     stage.servers.drop_database(&url).await?;
     measured
@@ -188,14 +187,10 @@ impl<'a> House<'a> {
     }
 
     /// Sells distinct seats of a new event to as many connections.
-    async fn measure(&self, stage: &Stage, connections: usize) -> Result<Reading> {
-        let plan = plan(&self.target.base_url, connections, stage.lasting);
-        self.sell(&plan, seats_of(connections, stage.lasting)).await
-    }
-
-    async fn sell(&self, plan: &Plan, seats: u64) -> Result<Reading> {
-        let (event, tickets) = self.put_on_sale(seats).await?;
-        self.sell_tickets(plan, event.id, tickets, 0).await
+    async fn measure(&self, connections: usize, lasting: Duration) -> Result<Reading> {
+        let plan = plan(&self.target.base_url, connections, lasting);
+        let (event, tickets) = self.put_on_sale(seats_of(connections, lasting)).await?;
+        self.sell_tickets(&plan, event.id, tickets, 0).await
     }
 
     /// Sells these tickets of an event, in their order, after so many sales before.
@@ -306,7 +301,8 @@ impl<'a> House<'a> {
     }
 }
 
-fn connections_of(run: Run) -> usize {
+/// Connections of a run over one instance.
+pub fn connections_of(run: Run) -> usize {
     match run {
         Run::Holdfast128 => 128,
         Run::Holdfast512 => 512,
