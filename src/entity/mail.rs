@@ -43,3 +43,8 @@ pub enum MailStatus {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Those that wait, as their index has them; as with [`is_held`](super::reservation::is_held).
+pub fn is_waiting() -> Expr {
+    Expr::cust("status = 'waiting'")
+}

@@ -47,3 +47,9 @@ pub enum PaymentStatus {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Those that have neither succeeded nor come to nothing, as their index has them; as with
+/// [`is_held`](super::reservation::is_held).
+pub fn is_unsettled() -> Expr {
+    Expr::cust("status IN ('pending', 'voiding')")
+}

@@ -51,6 +51,12 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// Those that are held, as the index of holds has them: a status that is a parameter would be any, in a plan that
+/// PostgreSQL keeps.
+pub fn is_held() -> Expr {
+    Expr::cust("status = 'held'")
+}
+
 /// Those of somebody, as their index has them.
 pub fn of(user: Uuid, backend: DatabaseBackend) -> Condition {
     let of_user = Condition::all().add(Column::UserId.eq(user));

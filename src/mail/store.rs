@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::Mail;
 use crate::db::{self, Db};
-use crate::entity::mail::{ActiveModel, Column, Entity, MailStatus, Model};
+use crate::entity::mail::{ActiveModel, Column, Entity, MailStatus, Model, is_waiting};
 use crate::state::App;
 
 pub async fn insert(tx: &DatabaseTransaction, now: DateTime<Utc>, mail: Mail) -> Result<(), DbErr> {
@@ -41,7 +41,7 @@ const LONGEST_ERROR: usize = 500;
 pub async fn claim(app: &App, most: u64, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
     let due = |now: Expr| {
         Entity::find()
-            .filter(Column::Status.eq(MailStatus::Waiting))
+            .filter(is_waiting())
             .filter(Expr::col(Column::DueAt).lte(now))
     };
     // Mostly there is nothing to do, which takes no transaction to see.
@@ -89,7 +89,7 @@ pub async fn end(app: &App, mail: &Model, ended: Ended) -> Result<bool, DbErr> {
     let turn = Column::Id
         .eq(mail.id)
         .and(Column::Attempts.eq(mail.attempts))
-        .and(Column::Status.eq(MailStatus::Waiting));
+        .and(is_waiting());
     app.detached(async move {
         let tx = db.begin().await?;
         let now = db::read_time(&tx).await?;
@@ -140,7 +140,7 @@ pub async fn delete_ended(app: &App, days: i64) -> Result<u64, DbErr> {
 
 /// How many mails wait, and for how long the oldest of them has.
 pub async fn waiting(db: &Db) -> Result<(u64, TimeDelta), DbErr> {
-    let waiting = || Entity::find().filter(Column::Status.eq(MailStatus::Waiting));
+    let waiting = || Entity::find().filter(is_waiting());
     let count = waiting().count(db.reader()).await?;
     let oldest = waiting()
         .order_by_asc(Column::CreatedAt)

@@ -30,6 +30,7 @@ mod inquiring;
 mod layouts;
 mod limits;
 mod lock_nodes;
+mod looking;
 mod mailing;
 mod mirroring;
 mod near_misses;

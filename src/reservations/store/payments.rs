@@ -29,7 +29,7 @@ pub async fn mark_voiding(app: &App, id: PaymentId) -> Result<bool, DbErr> {
         .col_expr(payment::Column::Status, PaymentStatus::Voiding.into())
         .col_expr(payment::Column::UpdatedAt, app.db.now())
         .filter(payment::Column::Id.eq(id.0))
-        .filter(payment::Column::Status.is_in([PaymentStatus::Pending, PaymentStatus::Voiding]))
+        .filter(payment::is_unsettled())
         .exec(&tx)
         .await?;
     tx.commit().await?;
@@ -55,7 +55,7 @@ pub async fn lost_payments(db: &Db, untouched_for: Duration) -> Result<Vec<Payme
     let ids: Vec<Uuid> = payment::Entity::find()
         .select_only()
         .column(payment::Column::Id)
-        .filter(payment::Column::Status.is_in([PaymentStatus::Pending, PaymentStatus::Voiding]))
+        .filter(payment::is_unsettled())
         .filter(payment::Column::UpdatedAt.lt(limit))
         .order_by_asc(payment::Column::UpdatedAt)
         .limit(100)

@@ -132,7 +132,7 @@ pub async fn due_holds(db: &Db, limit: u64) -> Result<Vec<ReservationId>, DbErr>
     let ids: Vec<Uuid> = reservation::Entity::find()
         .select_only()
         .column(reservation::Column::Id)
-        .filter(reservation::Column::Status.eq(ReservationStatus::Held))
+        .filter(reservation::is_held())
         .filter(Expr::col(reservation::Column::ExpiresAt).lte(db.now()))
         .order_by_asc(reservation::Column::ExpiresAt)
         .limit(limit)
@@ -145,7 +145,7 @@ pub async fn due_holds(db: &Db, limit: u64) -> Result<Vec<ReservationId>, DbErr>
 /// How many holds are running.
 pub async fn count_holds(db: &Db) -> Result<u64, DbErr> {
     reservation::Entity::find()
-        .filter(reservation::Column::Status.eq(ReservationStatus::Held))
+        .filter(reservation::is_held())
         .count(db.reader())
         .await
 }
