@@ -33,7 +33,7 @@ events {
 http {
     include upstream.conf;
     include "RULES";
-    access_log access.log holdfast;
+    access_log access.log holdfast buffer=64k flush=1s;
     client_body_temp_path tmp;
     proxy_temp_path tmp;
     fastcgi_temp_path tmp;
@@ -112,7 +112,7 @@ impl Nginx {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What it has logged: a JSON object for each request.
+    /// What it has logged: a JSON object for each request, up to a second later.
     pub fn access_log(&self) -> String {
         self.read("access.log")
     }
