@@ -10,7 +10,7 @@ mod ceilings;
 mod designs;
 mod holdfast;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, thread::available_parallelism, time::Duration};
 
 use anyhow::Result;
 
@@ -39,8 +39,9 @@ const UNTRIED: Tuning = Tuning {
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Seats are made for so many sales a second; a run that sells more than there are gives no figure.
-const SALES_PER_SECOND_AT_MOST: u64 = 50_000;
+/// Seats are made for so many sales a second of each processor; a run that sells more than there are
+/// gives no figure.
+const SALES_PER_SECOND_AT_MOST: u64 = 20_000;
 
 /// What runs belong together, because they share servers or make one ratio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,7 +286,8 @@ impl Best {
 
 /// Seats that a crowd does not exhaust in a run of this length.
 fn seats(lasting: Duration) -> u64 {
-    SALES_PER_SECOND_AT_MOST * (WARM_UP + lasting).as_secs()
+    let processors = available_parallelism().map_or(1, usize::from) as u64;
+    SALES_PER_SECOND_AT_MOST * processors * (WARM_UP + lasting).as_secs()
 }
 
 fn plan(base_url: &str, connections: usize, lasting: Duration) -> Plan {

@@ -41,11 +41,11 @@ pub struct House<'a> {
 pub async fn play_direct(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
     let (alone, crowds): (Vec<Run>, Vec<Run>) =
         runs.iter().partition(|run| connections_of(**run) == 1);
-    let best = &stage.best;
-    for (runs, tuning) in [(crowds, best.holdfast), (alone, best.alone)] {
-        if !runs.is_empty() {
-            play_instance(stage, tuning, &runs, results).await?;
-        }
+    for crowd in crowds {
+        play_instance(stage, stage.best.holdfast, &[crowd], results).await?;
+    }
+    if !alone.is_empty() {
+        play_instance(stage, stage.best.alone, &alone, results).await?;
     }
     Ok(())
 }
@@ -78,29 +78,20 @@ async fn play_instance(
 }
 
 pub async fn play_nginx(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    for count in 1..=3 {
-        let runs: Vec<Run> = runs
-            .iter()
-            .copied()
-            .filter(|run| instances_of(*run) == count)
-            .collect();
-        if runs.is_empty() {
-            continue;
-        }
+    for &run in runs {
         let url = stage.servers.create_database().await?;
         let tuning = stage.best.behind_nginx;
-        let instances = stage.servers.instances(count, &url, tuning).await?;
+        let instances = stage.servers.instances(instances_of(run), &url, tuning);
+        let instances = instances.await?;
         let nginx = balance(instances.iter().map(Instance::address)).await?;
         let front = Some((nginx.base_url(), nginx.pid()));
         let house = House::open(&stage.servers, &instances, front, &url).await?;
-        for run in &runs {
-            let measured = match run {
-                Run::NginxSoldOut => house.measure_sold_out(stage).await,
-                _ => house.measure(CROWD, stage.lasting).await,
-            };
-            results.add(*run, measured);
-        }
-        house.close(&runs, results).await?;
+        let measured = match run {
+            Run::NginxSoldOut => house.measure_sold_out(stage).await,
+            _ => house.measure(CROWD, stage.lasting).await,
+        };
+        results.add(run, measured);
+        house.close(&[run], results).await?;
         drop((nginx, instances));
         stage.servers.drop_database(&url).await?;
     }

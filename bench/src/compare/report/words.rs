@@ -25,8 +25,8 @@ pub const METHOD: &str = "
 
 - All of it runs on one machine, the load too, over 127.0.0.1. What a design saves in processor time
   shows as rate.
-- Every run has fresh tables or a fresh event, after a `CHECKPOINT`, and a second of warm-up. Runs of all
-  contenders alternate within a round; each round begins elsewhere.
+- Every run has fresh tables, or where one connection reserves a fresh event, after a `CHECKPOINT`, and a
+  second of warm-up. Runs of all contenders alternate within a round; each round begins elsewhere.
 - What is divided by another is divided round by round, since a machine's speed changes from minute to
   minute; the figure is the median of that, and beside it stand the least and the most of the rounds.
 - 256 connections, each of which asks again as soon as it is answered. No seat is asked for twice, except
