@@ -51,8 +51,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Those that are held, as the index of holds has them: a status that is a parameter would be any, in a plan that
-/// PostgreSQL keeps.
+/// Those that are held, as the index of holds has them. A plan that PostgreSQL keeps goes by an index of
+/// those with one status only where that status is written out.
 pub fn is_held() -> Expr {
     Expr::cust("status = 'held'")
 }

@@ -177,8 +177,8 @@ pub async fn ledger_after(db: &Db, high: i64, missing: &[i64]) -> Result<Vec<Led
         );
         rows.extend(ledger_rows(db, &found, values).await?);
     }
-    // Of what is above a number, PostgreSQL expects a third of all until it has analysed the table, and reads
-    // all to find it. Of what is between two it expects little, and goes by the index.
+    // Until it has analysed the table, PostgreSQL expects a third of all to be above a number, and reads all
+    // to find that. Between two it expects little, and goes by the index.
     let found = format!(
         "SELECT id, ticket_id, version, to_status FROM ledger \
          WHERE id > $1 AND id < {} ORDER BY id LIMIT {LEDGER_ROWS_AT_ONCE}",
