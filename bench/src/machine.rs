@@ -35,6 +35,11 @@ pub struct Machine {
     pub versions: Vec<String>,
 }
 
+/// Processors to plan for; one where the machine does not tell.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl Machine {
     pub fn read(holdfast: &Path) -> Result<Self> {
         let holdfast = holdfast.to_string_lossy();

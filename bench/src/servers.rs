@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use kit::{Instance, Nginx, Postgres, Program, RedisNode};
 
 use crate::{
-    machine::Parts,
+    machine::{Parts, processors},
     peers::{Peer, tables},
 };
 
@@ -58,8 +58,7 @@ impl Tuning {
     /// Everything worth trying of a server that has the machine's processors to itself, but for the load
     /// and the databases.
     pub fn to_try(pools: &[u32]) -> Vec<Self> {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut threads = vec![1, processors];
+        let mut threads = vec![1, processors()];
         threads.dedup();
         let with = |threads: usize| pools.iter().map(move |&pool| Self::of(pool, threads));
         threads.into_iter().flat_map(with).collect()

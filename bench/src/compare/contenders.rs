@@ -10,13 +10,14 @@ mod ceilings;
 mod designs;
 mod holdfast;
 
-use std::{collections::BTreeSet, thread::available_parallelism, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Result;
 
 use super::rounds::{Reading, Results, Run};
 use crate::{
     load::{Plan, Shape, Until},
+    machine::processors,
     peers::Peer,
     servers::{Servers, Tuning},
 };
@@ -286,8 +287,7 @@ impl Best {
 
 /// Seats that a crowd does not exhaust in a run of this length.
 fn seats(lasting: Duration) -> u64 {
-    let processors = available_parallelism().map_or(1, usize::from) as u64;
-    SALES_PER_SECOND_AT_MOST * processors * (WARM_UP + lasting).as_secs()
+    SALES_PER_SECOND_AT_MOST * processors() as u64 * (WARM_UP + lasting).as_secs()
 }
 
 fn plan(base_url: &str, connections: usize, lasting: Duration) -> Plan {

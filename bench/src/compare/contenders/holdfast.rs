@@ -56,44 +56,30 @@ async fn play_instance(
     runs: &[Run],
     results: &mut Results,
 ) -> Result<()> {
-    let url = stage.servers.create_database().await?;
-    let instances = stage.servers.instances(1, &url, tuning).await?;
-    let house = House::open(&stage.servers, &instances, None, &url).await?;
-    results.add_memory("idle, just started", resident_mib(house.instance_pid));
-    for run in runs {
-        let _awake = Awake::during(*run)?;
-        let measured = match run {
-            Run::HoldfastSoldOut => house.measure_sold_out(stage).await,
-            run => house.measure(connections_of(*run), stage.lasting).await,
-        };
-        if *run == Run::Holdfast {
-            let loaded = resident_mib(house.instance_pid);
-            results.add_memory("under load, 256 connections", loaded);
+    over_fresh(stage, tuning, 1, false, async |house| {
+        results.add_memory("idle, just started", resident_mib(house.instance_pid));
+        for &run in runs {
+            let _awake = Awake::during(run)?;
+            let measured = house.measure_run(stage, run).await;
+            if run == Run::Holdfast {
+                let loaded = resident_mib(house.instance_pid);
+                results.add_memory("under load, 256 connections", loaded);
+            }
+            results.add(run, measured);
         }
-        results.add(*run, measured);
-    }
-    house.close(runs, results).await?;
-    drop(instances);
-    stage.servers.drop_database(&url).await
+        house.close(runs, results).await
+    })
+    .await
 }
 
 pub async fn play_nginx(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
     for &run in runs {
-        let url = stage.servers.create_database().await?;
         let tuning = stage.best.behind_nginx;
-        let instances = stage.servers.instances(instances_of(run), &url, tuning);
-        let instances = instances.await?;
-        let nginx = balance(instances.iter().map(Instance::address)).await?;
-        let front = Some((nginx.base_url(), nginx.pid()));
-        let house = House::open(&stage.servers, &instances, front, &url).await?;
-        let measured = match run {
-            Run::NginxSoldOut => house.measure_sold_out(stage).await,
-            _ => house.measure(CROWD, stage.lasting).await,
-        };
-        results.add(run, measured);
-        house.close(&[run], results).await?;
-        drop((nginx, instances));
-        stage.servers.drop_database(&url).await?;
+        over_fresh(stage, tuning, instances_of(run), true, async |house| {
+            results.add(run, house.measure_run(stage, run).await);
+            house.close(&[run], results).await
+        })
+        .await?;
     }
     Ok(())
 }
@@ -129,18 +115,33 @@ pub async fn measure_with(
     connections: usize,
     lasting: Duration,
 ) -> Result<Reading> {
+    over_fresh(stage, tuning, count, count > 1, async |house| {
+        house.measure(connections, lasting).await
+    })
+    .await
+}
+
+/// Does `work` over a fresh database and as many instances, which have just started.
+async fn over_fresh<T>(
+    stage: &Stage,
+    tuning: Tuning,
+    count: usize,
+    through_nginx: bool,
+    work: impl AsyncFnOnce(&House<'_>) -> Result<T>,
+) -> Result<T> {
     let url = stage.servers.create_database().await?;
     let instances = stage.servers.instances(count, &url, tuning).await?;
-    let nginx = match count {
-        1 => None,
-        _ => Some(balance(instances.iter().map(Instance::address)).await?),
+    let nginx = if through_nginx {
+        Some(balance(instances.iter().map(Instance::address)).await?)
+    } else {
+        None
     };
     let front = nginx.as_ref().map(|nginx| (nginx.base_url(), nginx.pid()));
     let house = House::open(&stage.servers, &instances, front, &url).await?;
-    let measured = house.measure(connections, lasting).await;
+    let done = work(&house).await;
     drop((nginx, instances));
     stage.servers.drop_database(&url).await?;
-    measured
+    done
 }
 
 /// Seats that so many connections do not exhaust in a run of this length.
@@ -175,6 +176,14 @@ impl<'a> House<'a> {
             database_url: database_url.to_owned(),
             instance_pid: first.pid(),
         })
+    }
+
+    /// Measures what the run is about.
+    async fn measure_run(&self, stage: &Stage, run: Run) -> Result<Reading> {
+        match run {
+            Run::HoldfastSoldOut | Run::NginxSoldOut => self.measure_sold_out(stage).await,
+            run => self.measure(connections_of(run), stage.lasting).await,
+        }
     }
 
     /// Sells distinct seats of a new event to as many connections.
@@ -292,7 +301,7 @@ impl<'a> House<'a> {
     }
 }
 
-/// Connections of a run over one instance.
+/// Connections of a run.
 pub fn connections_of(run: Run) -> usize {
     match run {
         Run::Holdfast128 => 128,
