@@ -64,13 +64,15 @@ impl Tuning {
         threads.into_iter().flat_map(with).collect()
     }
 
-    /// That, and one thread beside one that commits.
-    pub fn to_try_of_holdfast(pools: &[u32]) -> Vec<Self> {
-        let apart = pools.iter().map(|&pool| Self {
+    /// The same of Holdfast, which may have one thread beside one that commits.
+    pub fn to_try_of_holdfast(pool: u32) -> Vec<Self> {
+        let apart = Self {
             commits_apart: true,
             ..Self::of(pool, 1)
-        });
-        Self::to_try(pools).into_iter().chain(apart).collect()
+        };
+        let mut tunings = Self::to_try(&[pool]);
+        tunings.push(apart);
+        tunings
     }
 
     /// With everything on the same threads.

@@ -1,8 +1,8 @@
 //! What is measured, in which order, and over what.
 //!
-//! In a round, each group has its turn; every round begins with another group, so that none always
-//! comes after the same one. What is measured runs alone: instances and peers are started for their
-//! turn and ended after it.
+//! In a round, each group has its turn; every round begins with another group, and every other round
+//! goes through each backwards, so that nothing always comes after the same. What is measured runs alone:
+//! instances and peers are started for their turn and ended after it.
 
 mod alone;
 mod awake;
@@ -12,7 +12,7 @@ mod holdfast;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::rounds::{Reading, Results, Run};
 use crate::{
@@ -38,23 +38,29 @@ const UNTRIED: Tuning = Tuning {
     commits_apart: false,
 };
 
+/// How long a setting is tried.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// Seats are made for so many sales a second of each processor; a run that sells more than there are
 /// gives no figure.
 const SALES_PER_SECOND_AT_MOST: u64 = 20_000;
 
-/// What runs belong together, because they share servers or make one ratio.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    Pgbench,
-    Hello,
-    Direct,
-    Nginx,
-    Alone,
-    Sqlite,
-    Design(Peer, Run),
-}
+/// The order of a round. What is divided by something else stands beside it, since a machine's speed
+/// changes from minute to minute; the designs stand between the others, so that a slow minute does not
+/// hit only them.
+const GROUPS: [&[Run]; 9] = [
+    &[Run::GateThenRow, Run::Holdfast, Run::Pgbench, Run::Nginx3],
+    &[Run::Hello, Run::HoldfastSoldOut],
+    &[Run::LockThenWrite, Run::Holdfast128, Run::Holdfast512],
+    &[Run::HelloNginx, Run::NginxSoldOut],
+    &[Run::WaitingLock, Run::Nginx1, Run::Nginx2],
+    &[Run::PgbenchAlone, Run::HoldfastAlone],
+    &[Run::SqliteNode, Run::SqliteLoop],
+    &[Run::PgbenchAwake, Run::HoldfastAwake, Run::BitmapAndQueue],
+    &[Run::ThousandTickets, Run::MillionTickets],
+];
 
 /// The designs, each with the run that measures it.
 pub const DESIGNS: [(Peer, Run); 4] = [
@@ -81,6 +87,8 @@ pub struct Stage {
 pub struct Best {
     pub pgbench_clients: usize,
     pub holdfast: Tuning,
+    /// Of an instance that is sold out.
+    pub sold_out: Tuning,
     /// Of an instance that sells to one connection.
     pub alone: Tuning,
     /// Of each of three instances behind Nginx.
@@ -91,124 +99,65 @@ pub struct Best {
     pub tried: Vec<String>,
 }
 
-impl Group {
-    pub fn all() -> Vec<Self> {
-        let designs = DESIGNS.map(|(peer, run)| Self::Design(peer, run));
-        let [first, second, third, fourth] = designs;
-        // Designs stand between the others, so that a slow minute of the machine does not hit only them.
-        vec![
-            Self::Pgbench,
-            Self::Direct,
-            first,
-            Self::Hello,
-            second,
-            Self::Nginx,
-            third,
-            Self::Sqlite,
-            fourth,
-            Self::Alone,
-        ]
-    }
-
-    pub fn runs(self) -> Vec<Run> {
-        match self {
-            Self::Pgbench => vec![Run::Pgbench, Run::PgbenchAlone, Run::PgbenchAwake],
-            Self::Hello => vec![Run::Hello, Run::HelloNginx],
-            Self::Direct => vec![
-                Run::Holdfast,
-                Run::Holdfast128,
-                Run::Holdfast512,
-                Run::HoldfastAlone,
-                Run::HoldfastAwake,
-                Run::HoldfastSoldOut,
-            ],
-            Self::Nginx => vec![Run::Nginx1, Run::Nginx2, Run::Nginx3, Run::NginxSoldOut],
-            Self::Alone => vec![Run::ThousandTickets, Run::MillionTickets],
-            Self::Sqlite => vec![Run::SqliteNode, Run::SqliteLoop],
-            Self::Design(_, run) => vec![run],
-        }
-    }
-}
-
 impl Stage {
     /// Measures everything that is wanted once.
     pub async fn play_round(&mut self, round: usize, results: &mut Results) {
-        let mut groups = Group::all();
-        let first = round * 3 % groups.len();
-        groups.rotate_left(first);
-        for group in groups {
-            let runs = self.wanted_of(group);
-            if runs.is_empty() {
-                continue;
-            }
-            if let Err(error) = self.play(group, &runs, results).await {
-                let why = format!("{error:#}");
-                for run in runs {
-                    // What the group has measured before stands; the rest failed with it.
-                    if results.rounds_of(run) <= round {
-                        results.add(run, Err(anyhow::anyhow!("{why}")));
-                    }
-                }
+        for run in order(round) {
+            if self.wanted.contains(&run) {
+                let measured = self.measure(run, results).await;
+                results.add(run, measured);
             }
         }
     }
 
-    async fn play(&mut self, group: Group, runs: &[Run], results: &mut Results) -> Result<()> {
-        match group {
-            Group::Pgbench => ceilings::play_pgbench(self, runs, results).await,
-            Group::Hello => ceilings::play_hello(self, runs, results).await,
-            Group::Direct => holdfast::play_direct(self, runs, results).await,
-            Group::Nginx => holdfast::play_nginx(self, runs, results).await,
-            Group::Alone => alone::play(self, runs, results).await,
-            Group::Sqlite => holdfast::play_sqlite(self, runs, results).await,
-            Group::Design(peer, run) => {
-                let tuning = self.best.tuning_of(peer);
-                let measured = designs::measure(self, peer, tuning, self.lasting).await;
-                results.add(run, measured);
-                Ok(())
+    async fn measure(&mut self, run: Run, results: &mut Results) -> Result<Reading> {
+        let _awake = Awake::during(run)?;
+        let (best, lasting) = (&self.best, self.lasting);
+        match run {
+            Run::Pgbench => ceilings::measure_pgbench(self, best.pgbench_clients, lasting).await,
+            Run::PgbenchAlone | Run::PgbenchAwake => {
+                ceilings::measure_pgbench(self, 1, lasting).await
+            }
+            Run::Hello => ceilings::measure_hello(self, best.hello, 1, lasting).await,
+            Run::HelloNginx => {
+                ceilings::measure_hello(self, best.hello.one_of_several(), 3, lasting).await
+            }
+            Run::Holdfast
+            | Run::Holdfast128
+            | Run::Holdfast512
+            | Run::HoldfastAlone
+            | Run::HoldfastAwake
+            | Run::HoldfastSoldOut
+            | Run::Nginx1
+            | Run::Nginx2
+            | Run::Nginx3
+            | Run::NginxSoldOut => holdfast::measure(self, run, results).await,
+            Run::ThousandTickets => alone::measure_thousand(self).await,
+            Run::MillionTickets => alone::measure_million(self, results).await,
+            Run::SqliteNode => holdfast::measure_sqlite_node(self).await,
+            Run::SqliteLoop => ceilings::measure_sqlite_loop(lasting).await,
+            Run::LockThenWrite | Run::GateThenRow | Run::WaitingLock | Run::BitmapAndQueue => {
+                let Some((peer, _)) = DESIGNS.into_iter().find(|(_, it)| *it == run) else {
+                    bail!("{} is no design", run.title());
+                };
+                designs::measure(self, peer, best.tuning_of(peer), lasting).await
             }
         }
     }
 
     /// Tries what may be set, briefly, and keeps what is fastest: for the others as for Holdfast.
     pub async fn tune(&mut self) -> Result<()> {
-        let briefly = Duration::from_secs(2);
-        let tunings = Tuning::to_try(&POOLS);
         if self.wanted.contains(&Run::Pgbench) {
             let measure = async |stage: &Self, clients| {
-                ceilings::measure_pgbench(stage, clients, briefly).await
+                ceilings::measure_pgbench(stage, clients, BRIEFLY).await
             };
             let what = "pgbench, clients";
             self.best.pgbench_clients = self.fastest(what, &[8, 32, 64], measure).await?;
         }
-        let direct = self.wanted_of(Group::Direct);
-        if !direct.is_empty() {
+        self.tune_holdfast().await?;
+        if self.wants(&[Run::Hello, Run::HelloNginx]) {
             let measure = async |stage: &Self, tuning| {
-                holdfast::measure_with(stage, tuning, 1, CROWD, briefly).await
-            };
-            let what = "Holdfast, connections/threads, + 1 that commits";
-            let tunings = Tuning::to_try_of_holdfast(&POOLS);
-            self.best.holdfast = self.fastest(what, &tunings, measure).await?;
-        }
-        if direct.iter().any(|run| holdfast::connections_of(*run) == 1) {
-            let measure = async |stage: &Self, tuning| {
-                holdfast::measure_with(stage, tuning, 1, 1, briefly).await
-            };
-            let what = "Holdfast with one client, connections/threads, + 1 that commits";
-            let tunings = Tuning::to_try_of_holdfast(&[UNTRIED.pool]);
-            self.best.alone = self.fastest(what, &tunings, measure).await?;
-        }
-        if !self.wanted_of(Group::Nginx).is_empty() {
-            let measure = async |stage: &Self, tuning| {
-                holdfast::measure_with(stage, tuning, 3, CROWD, briefly).await
-            };
-            let tunings = POOLS.map(|pool| Tuning::of(pool, 1));
-            let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
-            self.best.behind_nginx = self.fastest(what, &tunings, measure).await?;
-        }
-        if !self.wanted_of(Group::Hello).is_empty() {
-            let measure = async |stage: &Self, tuning| {
-                ceilings::measure_hello(stage, tuning, 1, briefly).await
+                ceilings::measure_hello(stage, tuning, 1, BRIEFLY).await
             };
             let what = "poem hello, connections/threads";
             self.best.hello = self.fastest(what, &Tuning::to_try(&[1]), measure).await?;
@@ -218,12 +167,54 @@ impl Stage {
                 continue;
             }
             let measure =
-                async |stage: &Self, tuning| designs::measure(stage, peer, tuning, briefly).await;
+                async |stage: &Self, tuning| designs::measure(stage, peer, tuning, BRIEFLY).await;
             let what = format!("{}, connections/threads", run.title());
-            let tuning = self.fastest(&what, &tunings, measure).await?;
+            let tuning = self
+                .fastest(&what, &Tuning::to_try(&POOLS), measure)
+                .await?;
             self.best.designs.push((peer, tuning));
         }
         Ok(())
+    }
+
+    /// Each circumstance apart, as for the others. Of an instance's threads, those that serve it best with
+    /// the best number of connections are kept.
+    async fn tune_holdfast(&mut self) -> Result<()> {
+        let selling = [Run::Holdfast, Run::Holdfast128, Run::Holdfast512];
+        if self.wants(&selling) || self.wanted.contains(&Run::HoldfastSoldOut) {
+            let measure =
+                async |stage: &Self, tuning| holdfast::sell_briefly(stage, tuning, 1, CROWD).await;
+            let what = "Holdfast, connections/threads, + 1 that commits";
+            let pools = POOLS.map(|pool| Tuning::of(pool, UNTRIED.threads));
+            let Tuning { pool, .. } = self.fastest(what, &pools, measure).await?;
+            let threads = Tuning::to_try_of_holdfast(pool);
+            self.best.holdfast = self.fastest(what, &threads, measure).await?;
+        }
+        if self.wanted.contains(&Run::HoldfastSoldOut) {
+            let measure = holdfast::sell_out_briefly;
+            let what = "Holdfast sold out, connections/threads, + 1 that commits";
+            let threads = Tuning::to_try_of_holdfast(self.best.holdfast.pool);
+            self.best.sold_out = self.fastest(what, &threads, measure).await?;
+        }
+        if self.wants(&[Run::HoldfastAlone, Run::HoldfastAwake]) {
+            let measure =
+                async |stage: &Self, tuning| holdfast::sell_briefly(stage, tuning, 1, 1).await;
+            let what = "Holdfast with one client, connections/threads, + 1 that commits";
+            let threads = Tuning::to_try_of_holdfast(UNTRIED.pool);
+            self.best.alone = self.fastest(what, &threads, measure).await?;
+        }
+        if self.wants(&[Run::Nginx1, Run::Nginx2, Run::Nginx3, Run::NginxSoldOut]) {
+            let measure =
+                async |stage: &Self, tuning| holdfast::sell_briefly(stage, tuning, 3, CROWD).await;
+            let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
+            let pools = POOLS.map(|pool| Tuning::of(pool, 1));
+            self.best.behind_nginx = self.fastest(what, &pools, measure).await?;
+        }
+        Ok(())
+    }
+
+    fn wants(&self, runs: &[Run]) -> bool {
+        runs.iter().any(|run| self.wanted.contains(run))
     }
 
     /// Tries each of these settings, and gives the one with the highest rate.
@@ -239,15 +230,6 @@ impl Stage {
         }
         Ok(self.best.choose(what, &rates))
     }
-
-    fn wanted_of(&self, group: Group) -> Vec<Run> {
-        let runs = group.runs().into_iter();
-        runs.filter(|run| self.wanted.contains(run)).collect()
-    }
-
-    fn crowd(&self, base_url: &str) -> Plan {
-        plan(base_url, CROWD, self.lasting)
-    }
 }
 
 impl Default for Best {
@@ -255,6 +237,7 @@ impl Default for Best {
         Self {
             pgbench_clients: 32,
             holdfast: UNTRIED,
+            sold_out: UNTRIED,
             alone: UNTRIED,
             behind_nginx: UNTRIED,
             hello: UNTRIED,
@@ -285,6 +268,18 @@ impl Best {
     }
 }
 
+/// What is measured in a round, one after the other.
+fn order(round: usize) -> Vec<Run> {
+    let mut groups = GROUPS.map(<[Run]>::to_vec);
+    groups.rotate_left(round * 3 % GROUPS.len());
+    if round % 2 == 1 {
+        for group in &mut groups {
+            group.reverse();
+        }
+    }
+    groups.concat()
+}
+
 /// Seats that a crowd does not exhaust in a run of this length.
 fn seats(lasting: Duration) -> u64 {
     SALES_PER_SECOND_AT_MOST * processors() as u64 * (WARM_UP + lasting).as_secs()
@@ -304,13 +299,35 @@ fn plan(base_url: &str, connections: usize, lasting: Duration) -> Plan {
 mod tests {
     use clap::ValueEnum;
 
-    use super::{Best, Group, Run};
+    use super::{Best, Run, order};
 
     #[test]
-    fn every_run_belongs_to_one_group() {
-        let mut runs: Vec<Run> = Group::all().into_iter().flat_map(Group::runs).collect();
-        runs.sort_unstable();
-        assert_eq!(runs, Run::value_variants());
+    fn every_run_is_measured_once_in_a_round() {
+        for round in 0..4 {
+            let mut runs = order(round);
+            runs.sort_unstable();
+            assert_eq!(runs, Run::value_variants());
+        }
+    }
+
+    #[test]
+    fn what_is_divided_by_something_else_is_measured_beside_it() {
+        for round in 0..4 {
+            let runs = order(round);
+            let is_beside = |one: Run, other: Run| {
+                let mut pairs = runs.windows(2);
+                pairs.any(|pair| pair == [one, other] || pair == [other, one])
+            };
+            assert!(is_beside(Run::Holdfast, Run::Pgbench));
+            assert!(is_beside(Run::Holdfast, Run::GateThenRow));
+            assert!(is_beside(Run::Nginx3, Run::Pgbench));
+            assert!(is_beside(Run::HoldfastSoldOut, Run::Hello));
+            assert!(is_beside(Run::NginxSoldOut, Run::HelloNginx));
+            assert!(is_beside(Run::HoldfastAlone, Run::PgbenchAlone));
+            assert!(is_beside(Run::HoldfastAwake, Run::PgbenchAwake));
+            assert!(is_beside(Run::MillionTickets, Run::ThousandTickets));
+            assert!(is_beside(Run::SqliteNode, Run::SqliteLoop));
+        }
     }
 
     #[test]

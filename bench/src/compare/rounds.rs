@@ -183,13 +183,6 @@ impl Results {
         self.runs.get(&run).map_or(0, Vec::len)
     }
 
-    /// What was measured last is not worth anything after all.
-    pub fn spoil(&mut self, run: Run, why: &str) {
-        if let Some(last) = self.runs.get_mut(&run).and_then(|all| all.last_mut()) {
-            *last = Err(why.to_owned());
-        }
-    }
-
     pub fn add_memory(&mut self, circumstance: &'static str, mib: Option<u64>) {
         self.memory.entry(circumstance).or_default().extend(mib);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use kit::Instance;
 
-use super::{Run, Stage, holdfast::House};
+use super::{Stage, holdfast::House};
 use crate::{
     compare::rounds::{Reading, Results},
     load::{Plan, Shape, Until},
@@ -29,18 +29,7 @@ pub struct MillionTickets {
     sold: u64,
 }
 
-pub async fn play(stage: &mut Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    for run in runs {
-        let measured = match run {
-            Run::MillionTickets => measure_million(stage, results).await,
-            _ => measure_thousand(stage).await,
-        };
-        results.add(*run, measured);
-    }
-    Ok(())
-}
-
-async fn measure_thousand(stage: &Stage) -> Result<Reading> {
+pub async fn measure_thousand(stage: &Stage) -> Result<Reading> {
     let url = stage.servers.create_database().await?;
     let instances = stage
         .servers
@@ -58,7 +47,7 @@ async fn measure_thousand(stage: &Stage) -> Result<Reading> {
     reading
 }
 
-async fn measure_million(stage: &mut Stage, results: &mut Results) -> Result<Reading> {
+pub async fn measure_million(stage: &mut Stage, results: &mut Results) -> Result<Reading> {
     let mut million = match stage.million.take() {
         Some(made) => made,
         None => make_million(stage).await?,

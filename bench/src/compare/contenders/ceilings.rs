@@ -5,28 +5,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use hdrhistogram::Histogram;
-use kit::Program;
+use kit::{Directory, Program};
 
-use super::{Awake, Run, Stage, plan, seats};
+use super::{Stage, plan, seats};
 use crate::{
-    compare::rounds::{Reading, Results},
+    compare::rounds::Reading,
     load::{Call, Outcome, Script, drive},
     peers::{HELLO_PATH, Peer, tables::Sold},
     pgbench,
     servers::{PEERS_DATABASE, Tuning, balance},
+    sqlite_loop,
 };
-
-pub async fn play_pgbench(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    for run in runs {
-        let _awake = Awake::during(*run)?;
-        let clients = match run {
-            Run::PgbenchAlone | Run::PgbenchAwake => 1,
-            _ => stage.best.pgbench_clients,
-        };
-        results.add(*run, measure_pgbench(stage, clients, stage.lasting).await);
-    }
-    Ok(())
-}
 
 pub async fn measure_pgbench(stage: &Stage, clients: usize, lasting: Duration) -> Result<Reading> {
     let servers = &stage.servers;
@@ -44,23 +33,20 @@ pub async fn measure_pgbench(stage: &Stage, clients: usize, lasting: Duration) -
     })
 }
 
-/// A latency of a histogram in microseconds.
-pub fn quantile(latencies: &Histogram<u64>, part: f64) -> Duration {
-    Duration::from_micros(latencies.value_at_quantile(part))
+pub async fn measure_sqlite_loop(lasting: Duration) -> Result<Reading> {
+    let directory = Directory::create("loop")?;
+    let looped = sqlite_loop::run(directory.path(), lasting).await?;
+    Ok(Reading {
+        per_second: looped.per_second,
+        median: Some(quantile(&looped.latencies, 0.5)),
+        p99: Some(quantile(&looped.latencies, 0.99)),
+        ..Reading::default()
+    })
 }
 
-pub async fn play_hello(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    let tuning = stage.best.hello;
-    for run in runs {
-        let measured = match run {
-            Run::HelloNginx => {
-                measure_hello(stage, tuning.one_of_several(), 3, stage.lasting).await
-            }
-            _ => measure_hello(stage, tuning, 1, stage.lasting).await,
-        };
-        results.add(*run, measured);
-    }
-    Ok(())
+/// A latency of a histogram in microseconds.
+fn quantile(latencies: &Histogram<u64>, part: f64) -> Duration {
+    Duration::from_micros(latencies.value_at_quantile(part))
 }
 
 /// One process directly, several through Nginx.

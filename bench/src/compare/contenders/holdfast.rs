@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use kit::{Directory, Instance};
+use kit::Instance;
 
-use super::{Awake, CROWD, Run, Stage, ceilings::quantile, plan, seats};
+use super::{BRIEFLY, CROWD, Run, Stage, plan, seats};
 use crate::{
     check::{Checked, check},
     compare::rounds::{Reading, Results},
@@ -13,7 +13,6 @@ use crate::{
     machine::{CpuTimes, Parts, resident_mib},
     scenario::{sold_out::SoldOut, uniform::Uniform},
     servers::{Servers, Tuning, balance, jwt_secret, part_of},
-    sqlite_loop,
     target::{EventSpec, SaleEvent, Target, ZoneSpec},
 };
 
@@ -38,85 +37,61 @@ pub struct House<'a> {
     instance_pid: u32,
 }
 
-pub async fn play_direct(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    let (alone, crowds): (Vec<Run>, Vec<Run>) =
-        runs.iter().partition(|run| connections_of(**run) == 1);
-    for crowd in crowds {
-        play_instance(stage, stage.best.holdfast, &[crowd], results).await?;
-    }
-    if !alone.is_empty() {
-        play_instance(stage, stage.best.alone, &alone, results).await?;
-    }
-    Ok(())
-}
-
-async fn play_instance(
-    stage: &Stage,
-    tuning: Tuning,
-    runs: &[Run],
-    results: &mut Results,
-) -> Result<()> {
-    over_fresh(stage, tuning, 1, false, async |house| {
-        results.add_memory("idle, just started", resident_mib(house.instance_pid));
-        for &run in runs {
-            let _awake = Awake::during(run)?;
-            let measured = house.measure_run(stage, run).await;
-            if run == Run::Holdfast {
-                let loaded = resident_mib(house.instance_pid);
-                results.add_memory("under load, 256 connections", loaded);
-            }
-            results.add(run, measured);
+/// One instance directly, or some behind Nginx.
+pub async fn measure(stage: &Stage, run: Run, results: &mut Results) -> Result<Reading> {
+    let best = &stage.best;
+    let (tuning, instances, through_nginx) = match run {
+        Run::HoldfastSoldOut => (best.sold_out, 1, false),
+        Run::HoldfastAlone | Run::HoldfastAwake => (best.alone, 1, false),
+        Run::Nginx1 => (best.behind_nginx, 1, true),
+        Run::Nginx2 => (best.behind_nginx, 2, true),
+        Run::Nginx3 | Run::NginxSoldOut => (best.behind_nginx, 3, true),
+        _ => (best.holdfast, 1, false),
+    };
+    over_fresh(stage, tuning, instances, through_nginx, async |house| {
+        if !through_nginx {
+            results.add_memory("idle, just started", resident_mib(house.instance_pid));
         }
-        house.close(runs, results).await
+        let reading = match run {
+            Run::HoldfastSoldOut | Run::NginxSoldOut => house.sell_out(stage.lasting).await?,
+            _ => house.sell(connections_of(run), stage.lasting).await?,
+        };
+        if run == Run::Holdfast {
+            results.add_memory("under load, 256 connections", reading.resident_mib);
+        }
+        house.verify().await?;
+        Ok(reading)
     })
     .await
 }
 
-pub async fn play_nginx(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    for &run in runs {
-        let tuning = stage.best.behind_nginx;
-        over_fresh(stage, tuning, instances_of(run), true, async |house| {
-            results.add(run, house.measure_run(stage, run).await);
-            house.close(&[run], results).await
-        })
-        .await?;
-    }
-    Ok(())
+pub async fn measure_sqlite_node(stage: &Stage) -> Result<Reading> {
+    let (node, url) = stage.servers.sqlite_node(stage.best.holdfast).await?;
+    let nodes = [node];
+    let house = House::open(&stage.servers, &nodes, None, &url).await?;
+    let reading = house.sell(CROWD, stage.lasting).await?;
+    house.verify().await?;
+    Ok(reading)
 }
 
-pub async fn play_sqlite(stage: &Stage, runs: &[Run], results: &mut Results) -> Result<()> {
-    for run in runs {
-        if *run == Run::SqliteLoop {
-            let directory = Directory::create("loop")?;
-            let looped = sqlite_loop::run(directory.path(), stage.lasting).await;
-            let reading = looped.map(|looped| Reading {
-                per_second: looped.per_second,
-                median: Some(quantile(&looped.latencies, 0.5)),
-                p99: Some(quantile(&looped.latencies, 0.99)),
-                ..Reading::default()
-            });
-            results.add(*run, reading);
-            continue;
-        }
-        let (node, url) = stage.servers.sqlite_node(stage.best.holdfast).await?;
-        let nodes = [node];
-        let house = House::open(&stage.servers, &nodes, None, &url).await?;
-        results.add(*run, house.measure(CROWD, stage.lasting).await);
-        house.close(&[*run], results).await?;
-    }
-    Ok(())
-}
-
-/// Instances so tuned, under so many connections: one directly, several through Nginx.
-pub async fn measure_with(
+/// To try a setting, so many connections buy: of one instance directly, of several through Nginx.
+pub async fn sell_briefly(
     stage: &Stage,
     tuning: Tuning,
-    count: usize,
+    instances: usize,
     connections: usize,
-    lasting: Duration,
 ) -> Result<Reading> {
-    over_fresh(stage, tuning, count, count > 1, async |house| {
-        house.measure(connections, lasting).await
+    let through_nginx = instances > 1;
+    over_fresh(stage, tuning, instances, through_nginx, async |house| {
+        house.sell(connections, BRIEFLY).await
+    })
+    .await
+}
+
+/// To try a setting, a crowd asks an instance for what is nearly gone.
+pub async fn sell_out_briefly(stage: &Stage, tuning: Tuning) -> Result<Reading> {
+    over_fresh(stage, tuning, 1, false, async |house| {
+        house.sell_out(BRIEFLY).await
     })
     .await
 }
@@ -178,16 +153,8 @@ impl<'a> House<'a> {
         })
     }
 
-    /// Measures what the run is about.
-    async fn measure_run(&self, stage: &Stage, run: Run) -> Result<Reading> {
-        match run {
-            Run::HoldfastSoldOut | Run::NginxSoldOut => self.measure_sold_out(stage).await,
-            run => self.measure(connections_of(run), stage.lasting).await,
-        }
-    }
-
     /// Sells distinct seats of a new event to as many connections.
-    async fn measure(&self, connections: usize, lasting: Duration) -> Result<Reading> {
+    async fn sell(&self, connections: usize, lasting: Duration) -> Result<Reading> {
         let plan = plan(&self.target.base_url, connections, lasting);
         let (event, tickets) = self.put_on_sale(seats_of(connections, lasting)).await?;
         self.sell_tickets(&plan, event.id, tickets, 0).await
@@ -217,17 +184,18 @@ impl<'a> House<'a> {
     }
 
     /// Nine of ten requests are for a seat that is gone; one is for a seat that nobody else asks for.
-    async fn measure_sold_out(&self, stage: &Stage) -> Result<Reading> {
-        let left = ANSWERS_PER_SECOND_AT_MOST / 10 * (super::WARM_UP + stage.lasting).as_secs();
+    async fn sell_out(&self, lasting: Duration) -> Result<Reading> {
+        let left = ANSWERS_PER_SECOND_AT_MOST / 10 * (super::WARM_UP + lasting).as_secs();
         let (event, mut tickets) = self.put_on_sale(left + TAKEN as u64).await?;
         let free = tickets.split_off(TAKEN);
         let buyers = &self.target.buyers;
 
+        let crowd = plan(&self.target.base_url, CROWD, lasting);
         let fill = Plan {
             shape: Shape::Closed { connections: 32 },
             until: Until::Exhausted,
             warm_up: Duration::ZERO,
-            ..stage.crowd(&self.target.base_url)
+            ..crowd.clone()
         };
         let taking = Uniform::new(event.id, tickets.clone(), buyers.clone());
         let taken = drive(&fill, Arc::new(taking)).await?;
@@ -238,7 +206,6 @@ impl<'a> House<'a> {
         );
 
         let script = SoldOut::new(event.id, tickets, free, buyers.clone());
-        let crowd = stage.crowd(&self.target.base_url);
         let counted = [Outcome::Won, Outcome::Refused];
         let (summary, reading) = self.drive(&crowd, Arc::new(script), &counted).await?;
         ensure!(
@@ -288,33 +255,20 @@ impl<'a> House<'a> {
         check(&self.database_url, event, won, None).await
     }
 
-    /// Has `holdfast verify` look at the whole database; what it finds spoils all of the runs.
-    pub async fn close(&self, runs: &[Run], results: &mut Results) -> Result<()> {
+    /// Has `holdfast verify` look at the whole database.
+    async fn verify(&self) -> Result<()> {
         let binary = Some(self.servers.holdfast.as_path());
         let checked = check(&self.database_url, 0, 0, binary).await?;
-        if let Err(error) = checked.ensure_sound(0) {
-            for run in runs {
-                results.spoil(*run, &format!("{error:#}"));
-            }
-        }
-        Ok(())
+        checked.ensure_sound(0)
     }
 }
 
 /// Connections of a run.
-pub fn connections_of(run: Run) -> usize {
+fn connections_of(run: Run) -> usize {
     match run {
         Run::Holdfast128 => 128,
         Run::Holdfast512 => 512,
         Run::HoldfastAlone | Run::HoldfastAwake => 1,
         _ => CROWD,
-    }
-}
-
-fn instances_of(run: Run) -> usize {
-    match run {
-        Run::Nginx1 => 1,
-        Run::Nginx2 => 2,
-        _ => 3,
     }
 }

@@ -26,9 +26,11 @@ pub const METHOD: &str = "
 - All of it runs on one machine, the load too, over 127.0.0.1. What a design saves in processor time
   shows as rate.
 - Every run has fresh tables, or where one connection reserves a fresh event, after a `CHECKPOINT`, and a
-  second of warm-up. Runs of all contenders alternate within a round; each round begins elsewhere.
-- What is divided by another is divided round by round, since a machine's speed changes from minute to
-  minute; the figure is the median of that, and beside it stand the least and the most of the rounds.
+  second of warm-up. Runs of all contenders alternate within a round; each round begins elsewhere, and
+  every other one goes backwards.
+- What is divided by another is measured beside it and divided round by round, since a machine's speed
+  changes from minute to minute; the figure is the median of that, and beside it stand the least and the
+  most of the rounds.
 - 256 connections, each of which asks again as soon as it is answered. No seat is asked for twice, except
   where it is sold out: there nine of ten requests are for a seat that is gone.
 - After every run of Holdfast the database is checked: no ticket twice, as many reservations as answers
@@ -38,7 +40,8 @@ pub const METHOD: &str = "
   reserve is counted, against limits that nobody reaches. The designs have one Redis node. Each of them,
   and hello, has as many threads as serve it best, of one and of one for each processor; behind Nginx, where
   several processes share the machine, one each. One instance of Holdfast alone may have one more, which
-  commits. What serves a crowd best and what serves one client best are tried apart, as for pgbench.
+  commits. What serves a crowd best that buys, one for which it is sold out, and one client are tried
+  apart, as for pgbench and hello.
   Nginx has the project's rules and one worker.
 - Processors sleep when they like, as they do where Holdfast runs, except where it says that they are kept
   awake. One that has slept takes tens of microseconds to wake, and a lone sale wakes five of them.
