@@ -48,8 +48,8 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const SALES_PER_SECOND_AT_MOST: u64 = 20_000;
 
 /// The order of a round. What is divided by something else stands beside it, since a machine's speed
-/// changes from minute to minute; the designs stand between the others, so that a slow minute does not
-/// hit only them.
+/// changes from minute to minute: among the designs that which has been the fastest one of those that are
+/// durable. The others stand between the rest, so that a slow minute does not hit only them.
 const GROUPS: [&[Run]; 9] = [
     &[Run::GateThenRow, Run::Holdfast, Run::Pgbench, Run::Nginx3],
     &[Run::Hello, Run::HoldfastSoldOut],
