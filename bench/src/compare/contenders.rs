@@ -12,7 +12,7 @@ mod holdfast;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::rounds::{Reading, Results, Run};
 use crate::{
@@ -62,14 +62,6 @@ const GROUPS: [&[Run]; 9] = [
     &[Run::ThousandTickets, Run::MillionTickets],
 ];
 
-/// The designs, each with the run that measures it.
-pub const DESIGNS: [(Peer, Run); 4] = [
-    (Peer::LockThenWrite, Run::LockThenWrite),
-    (Peer::GateThenRow, Run::GateThenRow),
-    (Peer::WaitingLock, Run::WaitingLock),
-    (Peer::BitmapAndQueue, Run::BitmapAndQueue),
-];
-
 /// What everything is measured over, and how.
 #[derive(Debug)]
 pub struct Stage {
@@ -113,6 +105,9 @@ impl Stage {
     async fn measure(&mut self, run: Run, results: &mut Results) -> Result<Reading> {
         let _awake = Awake::during(run)?;
         let (best, lasting) = (&self.best, self.lasting);
+        if let Some(design) = run.design() {
+            return designs::measure(self, design, best.tuning_of(design), lasting).await;
+        }
         match run {
             Run::Pgbench => ceilings::measure_pgbench(self, best.pgbench_clients, lasting).await,
             Run::PgbenchAlone | Run::PgbenchAwake => {
@@ -122,26 +117,11 @@ impl Stage {
             Run::HelloNginx => {
                 ceilings::measure_hello(self, best.hello.one_of_several(), 3, lasting).await
             }
-            Run::Holdfast
-            | Run::Holdfast128
-            | Run::Holdfast512
-            | Run::HoldfastAlone
-            | Run::HoldfastAwake
-            | Run::HoldfastSoldOut
-            | Run::Nginx1
-            | Run::Nginx2
-            | Run::Nginx3
-            | Run::NginxSoldOut => holdfast::measure(self, run, results).await,
             Run::ThousandTickets => alone::measure_thousand(self).await,
             Run::MillionTickets => alone::measure_million(self, results).await,
             Run::SqliteNode => holdfast::measure_sqlite_node(self).await,
             Run::SqliteLoop => ceilings::measure_sqlite_loop(lasting).await,
-            Run::LockThenWrite | Run::GateThenRow | Run::WaitingLock | Run::BitmapAndQueue => {
-                let Some((peer, _)) = DESIGNS.into_iter().find(|(_, it)| *it == run) else {
-                    bail!("{} is no design", run.title());
-                };
-                designs::measure(self, peer, best.tuning_of(peer), lasting).await
-            }
+            run => holdfast::measure(self, run, results).await,
         }
     }
 
@@ -162,10 +142,10 @@ impl Stage {
             let what = "poem hello, connections/threads";
             self.best.hello = self.fastest(what, &Tuning::to_try(&[1]), measure).await?;
         }
-        for (peer, run) in DESIGNS {
-            if !self.wanted.contains(&run) {
+        for run in self.wanted.clone() {
+            let Some(peer) = run.design() else {
                 continue;
-            }
+            };
             let measure =
                 async |stage: &Self, tuning| designs::measure(stage, peer, tuning, BRIEFLY).await;
             let what = format!("{}, connections/threads", run.title());
@@ -180,12 +160,16 @@ impl Stage {
     /// Each circumstance apart, as for the others. Of an instance's threads, those that serve it best with
     /// the best number of connections are kept.
     async fn tune_holdfast(&mut self) -> Result<()> {
-        let selling = [Run::Holdfast, Run::Holdfast128, Run::Holdfast512];
-        if self.wants(&selling) || self.wanted.contains(&Run::HoldfastSoldOut) {
+        let pools = POOLS.map(|pool| Tuning::of(pool, UNTRIED.threads));
+        if self.wants(&[
+            Run::Holdfast,
+            Run::Holdfast128,
+            Run::Holdfast512,
+            Run::HoldfastSoldOut,
+        ]) {
             let measure =
                 async |stage: &Self, tuning| holdfast::sell_briefly(stage, tuning, 1, CROWD).await;
             let what = "Holdfast, connections/threads, + 1 that commits";
-            let pools = POOLS.map(|pool| Tuning::of(pool, UNTRIED.threads));
             let Tuning { pool, .. } = self.fastest(what, &pools, measure).await?;
             let threads = Tuning::to_try_of_holdfast(pool);
             self.best.holdfast = self.fastest(what, &threads, measure).await?;
@@ -207,7 +191,6 @@ impl Stage {
             let measure =
                 async |stage: &Self, tuning| holdfast::sell_briefly(stage, tuning, 3, CROWD).await;
             let what = "Holdfast, 3 instances behind Nginx, connections/threads of each";
-            let pools = POOLS.map(|pool| Tuning::of(pool, 1));
             self.best.behind_nginx = self.fastest(what, &pools, measure).await?;
         }
         Ok(())

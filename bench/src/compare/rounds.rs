@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::load::{Measured, Outcome, Summary};
+use crate::{
+    load::{Measured, Outcome, Summary},
+    peers::Peer,
+};
 
 /// Something that is measured once a round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -74,10 +77,18 @@ impl Run {
 
     /// Whether this is a model of a design rather than a program that somebody runs.
     pub fn is_modelled(self) -> bool {
-        matches!(
-            self,
-            Self::LockThenWrite | Self::GateThenRow | Self::WaitingLock | Self::BitmapAndQueue
-        )
+        self.design().is_some()
+    }
+
+    /// The design that it models.
+    pub fn design(self) -> Option<Peer> {
+        match self {
+            Self::LockThenWrite => Some(Peer::LockThenWrite),
+            Self::GateThenRow => Some(Peer::GateThenRow),
+            Self::WaitingLock => Some(Peer::WaitingLock),
+            Self::BitmapAndQueue => Some(Peer::BitmapAndQueue),
+            _ => None,
+        }
     }
 
     /// Whether processors are kept from sleeping meanwhile.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use kit::Instance;
 
-use super::{Stage, holdfast::House};
+use super::{
+    Stage,
+    holdfast::{House, over_fresh},
+};
 use crate::{
     compare::rounds::{Reading, Results},
     load::{Plan, Shape, Until},
@@ -30,21 +32,13 @@ pub struct MillionTickets {
 }
 
 pub async fn measure_thousand(stage: &Stage) -> Result<Reading> {
-    let url = stage.servers.create_database().await?;
-    let instances = stage
-        .servers
-        .instances(1, &url, stage.best.holdfast)
-        .await?;
-    let house = House::open(&stage.servers, &instances, None, &url).await?;
-    let (event, mut tickets) = house.put_on_sale(SMALL).await?;
-    tickets.truncate(SALES);
-    watch(&instances[0], event.id).await?;
-    let reading = house
-        .sell_tickets(&plan(&instances[0]), event.id, tickets, 0)
-        .await;
-    drop(instances);
-    stage.servers.drop_database(&url).await?;
-    reading
+    over_fresh(stage, stage.best.holdfast, 1, false, async |house| {
+        let (event, mut tickets) = house.put_on_sale(SMALL).await?;
+        tickets.truncate(SALES);
+        watch(house, event.id).await?;
+        house.sell_tickets(&plan(house), event.id, tickets, 0).await
+    })
+    .await
 }
 
 pub async fn measure_million(stage: &mut Stage, results: &mut Results) -> Result<Reading> {
@@ -57,11 +51,11 @@ pub async fn measure_million(stage: &mut Stage, results: &mut Results) -> Result
     let url = &million.database_url;
     let instances = stage.servers.instances(1, url, stage.best.holdfast).await?;
     let house = House::open(&stage.servers, &instances, None, url).await?;
-    watch(&instances[0], million.event).await?;
+    watch(&house, million.event).await?;
     let watching = resident_mib(instances[0].pid());
     results.add_memory("watching an event of 1,000,000 tickets", watching);
     let sold = tickets.len() as u64;
-    let (event, plan) = (million.event, plan(&instances[0]));
+    let (event, plan) = (million.event, plan(&house));
     let reading = house
         .sell_tickets(&plan, event, tickets, million.sold)
         .await;
@@ -89,18 +83,15 @@ async fn make_million(stage: &Stage) -> Result<MillionTickets> {
 }
 
 /// Asks what is left of the event, as those who come to buy do before anything else.
-async fn watch(instance: &Instance, event: i64) -> Result<()> {
+async fn watch(house: &House<'_>, event: i64) -> Result<()> {
     let path = format!("/api/events/{event}/availability");
-    Api::new(instance.base_url())?
-        .get(&path)
-        .await?
-        .expect(200)?;
+    Api::new(house.base_url())?.get(&path).await?.expect(200)?;
     Ok(())
 }
 
-fn plan(instance: &Instance) -> Plan {
+fn plan(house: &House<'_>) -> Plan {
     Plan {
-        base_url: instance.base_url().to_owned(),
+        base_url: house.base_url().to_owned(),
         shape: Shape::Closed { connections: 1 },
         warm_up: Duration::from_millis(100),
         until: Until::Exhausted,

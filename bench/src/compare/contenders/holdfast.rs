@@ -97,7 +97,7 @@ pub async fn sell_out_briefly(stage: &Stage, tuning: Tuning) -> Result<Reading> 
 }
 
 /// Does `work` over a fresh database and as many instances, which have just started.
-async fn over_fresh<T>(
+pub async fn over_fresh<T>(
     stage: &Stage,
     tuning: Tuning,
     count: usize,
@@ -253,6 +253,10 @@ impl<'a> House<'a> {
 
     async fn check(&self, event: i64, won: u64) -> Result<Checked> {
         check(&self.database_url, event, won, None).await
+    }
+
+    pub fn base_url(&self) -> &str {
+        &self.target.base_url
     }
 
     /// Has `holdfast verify` look at the whole database.
